@@ -1,0 +1,43 @@
+/* mod_winauth: Windows authentication (Negotiate, Kerberos, NTLM) for Apache httpd.
+ *
+ * The table of contents: module record and hooks.  How a request goes through the layers is told in
+ * src/README. */
+#include "httpd/config.h"
+#include "httpd/publish.h"
+#include "httpd/request.h"
+#include "httpd/startup.h"
+
+#include <ap_provider.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_auth.h>
+
+/* Everything else is hidden, so that no other module's helper of the same name is ever called. */
+extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("default")));
+
+static void register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    wa_publish_register();
+    ap_hook_check_config(wa_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(wa_startup_dump, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(wa_startup_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(wa_startup_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(wa_request_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    /* before every logger: an intermediate leg is none of their business */
+    ap_hook_log_transaction(wa_publish_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+module AP_MODULE_DECLARE_DATA winauth_module = {
+    STANDARD20_MODULE_STUFF,
+    wa_config_create_dir,
+    wa_config_merge_dir,
+    wa_config_create_server,
+    wa_config_merge_server,
+    wa_config_commands,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};

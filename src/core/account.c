@@ -1,0 +1,80 @@
+#include "core/account.h"
+
+#include "core/utf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { NAME_MAX_BYTES = 256 };
+
+static bool is_control(unsigned char c)
+{
+    return c < 0x20 || c == 0x7f;
+}
+
+bool wa_account_name_ok(const char *name)
+{
+    size_t n = strlen(name);
+    size_t i;
+
+    if (n == 0 || n > NAME_MAX_BYTES || !wa_utf8_valid(wa_span_of(name, n))) {
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        if (is_control((unsigned char)name[i]) || strchr("\"/\\[]:;|=,+*?<>@", name[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_span *realm_out)
+{
+    size_t n = strlen(principal);
+    const char *at = strchr(principal, '@');
+    size_t i;
+
+    *name_out = *realm_out = wa_span_of(NULL, 0);
+    if (at == NULL || at == principal || at[1] == '\0' || strchr(at + 1, '@') != NULL
+        || !wa_utf8_valid(wa_span_of(principal, n))) {
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        if (is_control((unsigned char)principal[i]) || principal[i] == '\\') {
+            return false;
+        }
+    }
+    *name_out = wa_span_of(principal, (size_t)(at - principal));
+    *realm_out = wa_span_of(at + 1, n - name_out->n - 1);
+    return true;
+}
+
+static bool put(char *out, const char *a, char separator, const char *b)
+{
+    int n = snprintf(out, WA_ACCOUNT_MAX, "%s%c%s", a, separator, b);
+
+    return n > 0 && n < WA_ACCOUNT_MAX;
+}
+
+bool wa_account_format(const wa_account *account, wa_format format, char *out)
+{
+    /* host/web@REALM has no Windows shape */
+    const char *domain = account->domain != NULL && wa_account_name_ok(account->name)
+                             ? account->domain
+                             : NULL;
+
+    if (format == WA_FORMAT_SAM && account->home && wa_account_name_ok(account->name)) {
+        int n = snprintf(out, WA_ACCOUNT_MAX, "%s", account->name);
+        return n > 0 && n < WA_ACCOUNT_MAX;
+    }
+    if (account->realm != NULL && (domain == NULL || format == WA_FORMAT_PRINCIPAL)) {
+        return put(out, account->name, '@', account->realm);
+    }
+    return domain != NULL && put(out, domain, '\\', account->name);
+}
+
+bool wa_account_same_domain(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcasecmp(a, b) == 0;
+}

@@ -1,0 +1,416 @@
+/* Kerberos and SPNEGO through GSSAPI.
+ *
+ * The library negotiates and verifies.  What stays with us: choosing the credential by what the
+ * client proposes, judging any NTLM message inside SPNEGO like a raw one before gss-ntlmssp sees it,
+ * and turning the library's names into an account.  The context is deleted as soon as the identity
+ * has been read, and on every failure; it is inquired only when it is complete. */
+#include "engine/engine.h"
+
+#include "core/spnego.h"
+#include "engine/gsscred.h"
+#include "engine/gsserror.h"
+
+#include <apr_strings.h>
+#include <gssapi/gssapi_ext.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct gss_exchange {
+    wa_engine base;
+    const wa_trust *trust;
+    bool kerberos_only;
+    wa_gsscred_kind kind;                       /* NONE before the first token */
+    gss_ctx_id_t ctx;
+    bool has_nonce;                             /* gss-ntlmssp's challenge is out, nonce is its */
+    unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
+    const char *user;                           /* as typed in the NTLM message inside; or NULL */
+    const char *domain;
+} gss_exchange;
+
+static apr_status_t delete_context(void *data)
+{
+    gss_exchange *x = data;
+    OM_uint32 ignored;
+
+    if (x->ctx != GSS_C_NO_CONTEXT) {
+        gss_delete_sec_context(&ignored, &x->ctx, GSS_C_NO_BUFFER);
+    }
+    return APR_SUCCESS;
+}
+
+static wa_gsscred_kind kind_for(const gss_exchange *x, wa_mech mech)
+{
+    switch (mech) {
+    case WA_MECH_KRB5:
+    case WA_MECH_MS_KRB5:
+        return WA_GSSCRED_SPNEGO_KRB5;
+    case WA_MECH_NTLM:
+        return !x->kerberos_only && x->trust->spnego_ntlm ? WA_GSSCRED_SPNEGO_NTLM
+                                                          : WA_GSSCRED_NONE;
+    case WA_MECH_OTHER:
+    case WA_MECH_SPNEGO:
+    case WA_MECH_COUNT:
+        break;
+    }
+    return WA_GSSCRED_NONE;
+}
+
+/* The first mechanism of the client's list that we have decides (RFC 4178 section 4.1: the acceptor
+ * chooses by the initiator's preference).  *inner_out is the optimistic token when it is for that one. */
+static wa_reason choose_from(gss_exchange *x, const wa_spnego_init *init, wa_span *inner_out)
+{
+    size_t i;
+
+    for (i = 0; i < init->mech_count && x->kind == WA_GSSCRED_NONE; i++) {
+        x->kind = kind_for(x, init->mechs[i]);
+        if (x->kind != WA_GSSCRED_NONE && i == 0) {
+            *inner_out = init->mech_token;
+        }
+    }
+    if (x->kind != WA_GSSCRED_NONE) {
+        return WA_REASON_OK;
+    }
+    return wa_spnego_proposes(init, WA_MECH_NTLM) ? WA_REASON_NTLM_NOT_ALLOWED
+                                                  : WA_REASON_BAD_TOKEN;
+}
+
+/* What the token carries for the mechanism, and at the first token which mechanism that is. */
+static wa_reason open_token(gss_exchange *x, wa_span token, wa_span *inner_out)
+{
+    wa_spnego_init init;
+    wa_spnego_resp resp;
+
+    *inner_out = wa_span_of(NULL, 0);
+    if (x->kind != WA_GSSCRED_NONE) {
+        if (!wa_spnego_parse_resp(token, &resp)) {
+            return WA_REASON_BAD_TOKEN;
+        }
+        *inner_out = resp.response_token;
+        return WA_REASON_OK;
+    }
+    if (wa_token_sniff(token) == WA_TOKEN_KRB5) {
+        x->kind = WA_GSSCRED_KRB5;
+        return WA_REASON_OK;
+    }
+    return wa_spnego_parse_init(token, &init) ? choose_from(x, &init, inner_out)
+                                              : WA_REASON_BAD_TOKEN;
+}
+
+/* A local authority judges the response itself: it knows the reason of a refusal, which gss-ntlmssp
+ * does not tell, and gss-ntlmssp would go on to winbindd with a user the file does not have. */
+static wa_reason judge_locally(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool,
+                               wa_step *out)
+{
+    wa_authority *authority = x->trust->authority;
+    wa_ruling ruling;
+
+    if (!authority->local) {
+        return WA_REASON_OK;
+    }
+    memset(&ruling, 0, sizeof(ruling));
+    authority->judge(authority, logon, pool, &ruling);
+    wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
+    if (ruling.verdict == WA_VERDICT_DONE) {
+        return WA_REASON_OK;
+    }
+    out->verdict = ruling.verdict;
+    out->detail = ruling.detail != NULL ? ruling.detail
+                                        : apr_pstrcat(pool, logon->domain, "\\", logon->user, NULL);
+    return ruling.reason;
+}
+
+static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *pool, wa_step *out)
+{
+    wa_ntlm_authenticate message;
+    wa_logon logon;
+    wa_reason reason;
+
+    if (!x->has_nonce) {
+        return WA_REASON_OUT_OF_SEQUENCE;
+    }
+    x->has_nonce = false; /* a challenge is good for one answer */
+    reason = wa_ntlm_parse_authenticate(inner, &message);
+    if (reason != WA_REASON_OK) {
+        return reason;
+    }
+    if (!wa_logon_read(&message, x->nonce, x->base.pool, &logon)) {
+        return WA_REASON_BAD_TOKEN;
+    }
+    x->user = logon.user;
+    x->domain = logon.domain;
+    return judge_locally(x, &logon, pool, out);
+}
+
+/* WA_REASON_OK when nothing in the token speaks against handing it to the library. */
+static wa_reason check_inner(gss_exchange *x, wa_span inner, apr_pool_t *pool, wa_step *out)
+{
+    static const unsigned char ntlmssp[] = { 'N', 'T', 'L', 'M', 'S', 'S', 'P' };
+    wa_ntlm_negotiate negotiate;
+
+    if (x->kind != WA_GSSCRED_SPNEGO_NTLM) {
+        return wa_span_begins(inner, wa_span_of(ntlmssp, sizeof(ntlmssp))) ? WA_REASON_BAD_TOKEN
+                                                                           : WA_REASON_OK;
+    }
+    if (inner.n == 0) {
+        return WA_REASON_OK; /* only a MIC, or no optimistic token */
+    }
+    switch (wa_ntlm_message_type(inner)) {
+    case 1:
+        return wa_ntlm_parse_negotiate(inner, &negotiate) ? WA_REASON_OK : WA_REASON_BAD_TOKEN;
+    case 3:
+        return check_authenticate(x, inner, pool, out);
+    default:
+        return WA_REASON_BAD_TOKEN;
+    }
+}
+
+/* Remembers the challenge gss-ntlmssp made, which the client's answer will be checked against. */
+static void note_challenge(gss_exchange *x, wa_span out_token)
+{
+    wa_spnego_resp resp;
+    wa_span nonce;
+    uint32_t flags;
+
+    if (x->kind == WA_GSSCRED_SPNEGO_NTLM && wa_spnego_parse_resp(out_token, &resp)
+        && wa_ntlm_parse_challenge(resp.response_token, &nonce, &flags)) {
+        memcpy(x->nonce, nonce.p, sizeof(x->nonce));
+        x->has_nonce = true;
+    }
+}
+
+static const char *display(gss_name_t name, apr_pool_t *pool)
+{
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    const char *out = NULL;
+    OM_uint32 ignored;
+
+    /* a NUL inside would make two names one; gss-ntlmssp counts the one at the end */
+    if (!GSS_ERROR(gss_display_name(&ignored, name, &text, NULL))) {
+        size_t n = text.length;
+        n -= n > 0 && ((const char *)text.value)[n - 1] == '\0' ? 1 : 0;
+        if (memchr(text.value, '\0', n) == NULL) {
+            out = apr_pstrmemdup(pool, text.value, n);
+        }
+        gss_release_buffer(&ignored, &text);
+    }
+    return out;
+}
+
+/* alice@REALM as an account; the NetBIOS domain comes from WinAuthDomain. */
+static bool krb5_account(const gss_exchange *x, const char *client, const char *service,
+                         wa_account *out)
+{
+    apr_pool_t *pool = x->base.pool;
+    wa_span name, realm, ignored, own_realm;
+
+    if (client == NULL || !wa_account_split_principal(client, &name, &realm)
+        || strncmp(client, "WELLKNOWN/", 10) == 0) { /* RFC 6112: anonymous is no identity */
+        return false;
+    }
+    out->name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
+    out->realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
+    out->domain = apr_table_get(x->trust->realms, out->realm);
+    out->home = service != NULL && wa_account_split_principal(service, &ignored, &own_realm)
+             && wa_span_equal(realm, own_realm);
+    return true;
+}
+
+typedef struct facts {
+    gss_name_t client;
+    gss_name_t service;
+    OM_uint32 lifetime;
+    gss_OID mech;
+    OM_uint32 flags;
+} facts;
+
+static void read_krb5(gss_exchange *x, const facts *f, apr_pool_t *pool, wa_identity *identity,
+                      wa_step *out)
+{
+    const char *client = display(f->client, pool);
+    const char *service = f->service != GSS_C_NO_NAME ? display(f->service, pool) : NULL;
+
+    if (!krb5_account(x, client, service, &identity->account)) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
+                     "the client's principal has no unambiguous form");
+        return;
+    }
+    identity->package = WA_PACKAGE_KERBEROS;
+    if (f->lifetime != GSS_C_INDEFINITE) {
+        identity->expires = identity->proved + apr_time_from_sec(f->lifetime);
+    }
+    out->verdict = WA_VERDICT_DONE;
+}
+
+/* gss-ntlmssp gives the name as typed: the authority turns it into the account it is. */
+static void read_ntlm(gss_exchange *x, wa_identity *identity, wa_step *out)
+{
+    wa_ruling ruling;
+
+    memset(&ruling, 0, sizeof(ruling));
+    if (x->user == NULL) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_OUT_OF_SEQUENCE, "no NTLM message was seen");
+        return;
+    }
+    x->trust->authority->resolve(x->trust->authority, x->user, x->domain, x->base.pool, &ruling);
+    if (ruling.verdict != WA_VERDICT_DONE) {
+        wa_step_fail(out, ruling.verdict, ruling.reason, ruling.detail);
+        return;
+    }
+    identity->package = WA_PACKAGE_NTLM;
+    identity->account = ruling.account;
+    identity->sid = ruling.sid;
+    out->verdict = WA_VERDICT_DONE;
+}
+
+/* The identity behind a complete context.  Both the mechanism and the credential must say the same. */
+static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
+{
+    wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
+    facts f = { GSS_C_NO_NAME, GSS_C_NO_NAME, 0, GSS_C_NO_OID, 0 };
+    OM_uint32 minor;
+    OM_uint32 ignored;
+    OM_uint32 major = gss_inquire_context(&minor, x->ctx, &f.client, &f.service, &f.lifetime,
+                                          &f.mech, &f.flags, NULL, NULL);
+    bool ntlm = x->kind == WA_GSSCRED_SPNEGO_NTLM;
+    const gss_OID_desc *wanted = ntlm ? &wa_gss_mech_ntlm : &wa_gss_mech_krb5;
+
+    identity->proved = apr_time_now();
+    identity->channel_bound = (f.flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
+    if (GSS_ERROR(major) || f.mech == GSS_C_NO_OID || f.mech->length != wanted->length
+        || memcmp(f.mech->elements, wanted->elements, wanted->length) != 0) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "unexpected mechanism");
+    }
+    else if (f.flags & GSS_C_ANON_FLAG) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, NULL);
+    }
+    else if (ntlm) {
+        read_ntlm(x, identity, out);
+    }
+    else {
+        read_krb5(x, &f, pool, identity, out);
+    }
+    gss_release_name(&ignored, &f.client);
+    gss_release_name(&ignored, &f.service);
+    if (out->verdict == WA_VERDICT_DONE) {
+        out->reason = WA_REASON_OK;
+        out->identity = identity;
+    }
+}
+
+/* gss-ntlmssp reports every failure alike.  With a local authority the response was right, so the MIC
+ * or the negotiation was not; otherwise ask whether the authority is there at all. */
+static void ntlm_failure(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_pool_t *pool,
+                         wa_step *out)
+{
+    const char *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_ntlm, pool);
+    wa_authority *authority = x->trust->authority;
+    wa_ruling ruling;
+
+    if (x->user == NULL) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, detail);
+        return;
+    }
+    detail = apr_psprintf(pool, "%s%s%s: %s", x->domain, *x->domain ? "\\" : "", x->user, detail);
+    if (authority->local) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_MIC, detail);
+        return;
+    }
+    memset(&ruling, 0, sizeof(ruling));
+    authority->resolve(authority, x->user, x->domain, pool, &ruling);
+    if (ruling.verdict == WA_VERDICT_DONE) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_PASSWORD, detail);
+    }
+    else {
+        wa_step_fail(out, ruling.verdict, ruling.reason, detail);
+    }
+}
+
+static void accept_failed(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_pool_t *pool,
+                          wa_step *out)
+{
+    wa_verdict verdict;
+    wa_reason reason;
+
+    if (x->kind == WA_GSSCRED_SPNEGO_NTLM) {
+        ntlm_failure(x, major, minor, pool, out);
+        return;
+    }
+    wa_gsserror_map(major, minor, &verdict, &reason);
+    wa_step_fail(out, verdict, reason,
+                 wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool));
+}
+
+/* One call into the library, and what came of it. */
+static void accept_token(gss_exchange *x, wa_gsscred *cred, wa_span token, apr_pool_t *pool,
+                         wa_step *out)
+{
+    gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
+    gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
+    OM_uint32 minor = 0;
+    OM_uint32 ignored;
+    OM_uint32 major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind), &in,
+                                             GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL,
+                                             NULL, NULL);
+
+    if (GSS_ERROR(major)) {
+        accept_failed(x, major, minor, pool, out); /* an error token stays here: 401 says enough */
+    }
+    else {
+        if (answer.length > 0) {
+            out->token = wa_span_of(apr_pmemdup(pool, answer.value, answer.length), answer.length);
+        }
+        if (major & GSS_S_CONTINUE_NEEDED) {
+            note_challenge(x, out->token);
+            out->verdict = WA_VERDICT_CONTINUE;
+            out->reason = WA_REASON_HANDSHAKE;
+        }
+        else {
+            read_identity(x, pool, out);
+        }
+    }
+    gss_release_buffer(&ignored, &answer);
+}
+
+static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_step *out)
+{
+    gss_exchange *x = (gss_exchange *)engine;
+    const char *detail = NULL;
+    wa_gsscred *cred;
+    wa_span inner;
+    wa_reason reason;
+
+    wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, NULL);
+    reason = open_token(x, token, &inner);
+    if (reason == WA_REASON_OK) {
+        reason = check_inner(x, inner, request_pool, out);
+    }
+    if (reason != WA_REASON_OK) {
+        out->reason = reason;
+        delete_context(x);
+        return;
+    }
+    cred = wa_gsscred_take(x->trust, x->kind, request_pool, &detail);
+    if (cred == NULL) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE, detail);
+        delete_context(x);
+        return;
+    }
+    accept_token(x, cred, token, request_pool, out);
+    wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);
+    if (out->verdict != WA_VERDICT_CONTINUE) {
+        delete_context(x);
+    }
+}
+
+wa_engine *wa_gss_begin(const wa_trust *trust, bool kerberos_only, apr_pool_t *exchange_pool)
+{
+    gss_exchange *x = apr_pcalloc(exchange_pool, sizeof(*x));
+
+    x->base.step = step;
+    x->base.pool = exchange_pool;
+    x->trust = trust;
+    x->kerberos_only = kerberos_only;
+    x->ctx = GSS_C_NO_CONTEXT;
+    apr_pool_cleanup_register(exchange_pool, x, delete_context, apr_pool_cleanup_null);
+    return &x->base;
+}

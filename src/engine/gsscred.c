@@ -1,0 +1,188 @@
+#include "engine/gsscred.h"
+
+#include <apr_strings.h>
+#include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDLE_CREDENTIALS = 32 };
+
+const gss_OID_desc wa_gss_mech_krb5 = { 9, (void *)(uintptr_t)"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02" };
+const gss_OID_desc wa_gss_mech_ntlm = { 10,
+                                        (void *)(uintptr_t)"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a" };
+static const gss_OID_desc mech_spnego = { 6, (void *)(uintptr_t)"\x2b\x06\x01\x05\x05\x02" };
+
+struct wa_gsscred {
+    gss_cred_id_t plain;  /* krb5 alone; GSS_C_NO_CREDENTIAL in an NTLM credential */
+    gss_cred_id_t spnego; /* SPNEGO with one negotiable mechanism */
+};
+
+static void release(void *handle)
+{
+    wa_gsscred *cred = handle;
+    OM_uint32 ignored;
+
+    gss_release_cred(&ignored, &cred->plain);
+    gss_release_cred(&ignored, &cred->spnego);
+    free(cred);
+}
+
+void wa_gsscred_open(wa_trust *trust, apr_pool_t *pchild)
+{
+    trust->krb5_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
+    trust->ntlm_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
+}
+
+static void append_status(OM_uint32 code, int type, gss_OID mech, apr_pool_t *pool, char **text)
+{
+    OM_uint32 more = 0;
+    OM_uint32 ignored;
+
+    do {
+        gss_buffer_desc s = GSS_C_EMPTY_BUFFER;
+        if (GSS_ERROR(gss_display_status(&ignored, code, type, mech, &more, &s))) {
+            return;
+        }
+        *text = apr_pstrcat(pool, *text, **text != '\0' ? "; " : "",
+                            apr_pstrmemdup(pool, s.value, s.length), NULL);
+        gss_release_buffer(&ignored, &s);
+    } while (more != 0);
+}
+
+const char *wa_gss_error(OM_uint32 major, OM_uint32 minor, gss_OID mech, apr_pool_t *pool)
+{
+    char *text = apr_pstrdup(pool, "");
+
+    append_status(major, GSS_C_GSS_CODE, GSS_C_NO_OID, pool, &text);
+    if (minor != 0) {
+        append_status(minor, GSS_C_MECH_CODE, mech, pool, &text);
+    }
+    return text;
+}
+
+bool wa_gss_has_mech(const gss_OID_desc *mech)
+{
+    gss_OID_set all = GSS_C_NO_OID_SET;
+    OM_uint32 ignored;
+    int present = 0;
+
+    if (!GSS_ERROR(gss_indicate_mechs(&ignored, &all))) {
+        gss_test_oid_set_member(&ignored, (gss_OID)(uintptr_t)mech, all, &present);
+        gss_release_oid_set(&ignored, &all);
+    }
+    return present != 0;
+}
+
+/* The configured acceptor name, or GSS_C_NO_NAME for any. */
+static OM_uint32 import_acceptor(const wa_trust *trust, OM_uint32 *minor, gss_name_t *out)
+{
+    gss_buffer_desc text;
+    gss_OID type = GSS_C_NT_HOSTBASED_SERVICE;
+
+    *out = GSS_C_NO_NAME;
+    if (trust->acceptor == NULL) {
+        *minor = 0;
+        return GSS_S_COMPLETE;
+    }
+    if (strchr(trust->acceptor, '/') != NULL) {
+        type = (gss_OID)(uintptr_t)GSS_KRB5_NT_PRINCIPAL_NAME;
+    }
+    text.value = (void *)(uintptr_t)trust->acceptor;
+    text.length = strlen(trust->acceptor);
+    return gss_import_name(minor, &text, type, out);
+}
+
+/* An acceptor credential for mech out of the keytab, or of the default one. */
+static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_desc *mech,
+                         OM_uint32 *minor, gss_cred_id_t *out)
+{
+    gss_key_value_element_desc element = { "keytab", trust->keytab };
+    gss_key_value_set_desc store = { 1, &element };
+    gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)mech };
+
+    return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_ACCEPT,
+                                 trust->keytab != NULL ? &store : NULL, out, NULL, NULL);
+}
+
+static OM_uint32 restrict_to(gss_cred_id_t cred, const gss_OID_desc *mech, OM_uint32 *minor)
+{
+    gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)mech };
+
+    return gss_set_neg_mechs(minor, cred, &mechs);
+}
+
+/* The plain credential first: it fails when the keytab is missing or empty, which SPNEGO's hides. */
+static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *cred)
+{
+    gss_name_t name;
+    OM_uint32 ignored;
+    OM_uint32 major = import_acceptor(trust, minor, &name);
+
+    if (!GSS_ERROR(major)) {
+        major = acquire(trust, name, &wa_gss_mech_krb5, minor, &cred->plain);
+    }
+    if (!GSS_ERROR(major)) {
+        major = acquire(trust, name, &mech_spnego, minor, &cred->spnego);
+    }
+    if (!GSS_ERROR(major)) {
+        major = restrict_to(cred->spnego, &wa_gss_mech_krb5, minor);
+    }
+    gss_release_name(&ignored, &name);
+    return major;
+}
+
+static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
+{
+    gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)&mech_spnego };
+    OM_uint32 major = gss_acquire_cred(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs, GSS_C_ACCEPT,
+                                       &cred->spnego, NULL, NULL);
+
+    return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
+}
+
+static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind)
+{
+    return kind == WA_GSSCRED_SPNEGO_NTLM ? trust->ntlm_spares : trust->krb5_spares;
+}
+
+wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
+                            const char **detail)
+{
+    wa_gsscred *cred = wa_spares_take(shelf(trust, kind));
+    OM_uint32 minor = 0;
+    OM_uint32 major;
+
+    if (cred != NULL) {
+        return cred;
+    }
+    cred = calloc(1, sizeof(*cred));
+    if (cred == NULL) {
+        *detail = "out of memory";
+        return NULL;
+    }
+    major = kind == WA_GSSCRED_SPNEGO_NTLM ? make_ntlm(&minor, cred)
+                                           : make_krb5(trust, &minor, cred);
+    if (GSS_ERROR(major)) {
+        *detail = wa_gss_error(major, minor, GSS_C_NO_OID, pool);
+        release(cred);
+        return NULL;
+    }
+    return cred;
+}
+
+gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind)
+{
+    return kind == WA_GSSCRED_KRB5 ? cred->plain : cred->spnego;
+}
+
+void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred, bool good)
+{
+    if (good) {
+        wa_spares_put(shelf(trust, kind), cred);
+    }
+    else {
+        release(cred);
+    }
+}

@@ -1,0 +1,30 @@
+/* Who was proved, and how.  Written once, by the engine that proved it, into the exchange's own pool;
+ * whoever reads it later asks not only "who" but also "proved with what". */
+#ifndef WA_ENGINE_IDENTITY_H
+#define WA_ENGINE_IDENTITY_H
+
+#include "core/account.h"
+#include "core/header.h"
+
+#include <apr_time.h>
+
+typedef enum {
+    WA_PACKAGE_NONE = 0,
+    WA_PACKAGE_KERBEROS,
+    WA_PACKAGE_NTLM,
+    WA_PACKAGE_COUNT
+} wa_package;
+
+typedef struct wa_identity {
+    wa_account account;
+    wa_package package;
+    wa_scheme scheme;   /* of the header the proof came in; set by the request layer */
+    const char *sid;    /* user SID in S-1-… form, or NULL when not known */
+    bool channel_bound; /* proved over this very TLS channel */
+    apr_time_t proved;  /* when */
+    apr_time_t expires; /* end of the ticket, or 0 when nothing ends it */
+} wa_identity;
+
+const char *wa_package_name(wa_package package); /* "Kerberos", "NTLM", or NULL */
+
+#endif

@@ -1,0 +1,182 @@
+#include "httpd/answer.h"
+
+#include "httpd/config.h"
+#include "httpd/publish.h"
+
+#include <apr_encode.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+APLOG_USE_MODULE(winauth);
+
+static const char leg_body[] =
+    "<!DOCTYPE html>\n<html><head><title>401 Unauthorized</title></head>\n"
+    "<body><p>The authentication exchange goes on.</p></body></html>\n";
+
+bool wa_answer_is_stream(const request_rec *r)
+{
+    return r->connection->master != NULL;
+}
+
+bool wa_answer_is_proxied(const request_rec *r)
+{
+    wa_kind_networks trusted = wa_server_trusted_proxies(wa_config_of_server(r->server));
+    int i;
+
+    if (apr_table_get(r->headers_in, "Via") == NULL
+        && apr_table_get(r->headers_in, "Forwarded") == NULL
+        && apr_table_get(r->headers_in, "X-Forwarded-For") == NULL) {
+        return false;
+    }
+    for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, apr_ipsubnet_t *),
+                              r->connection->client_addr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is not accepted is not offered: NTLM without an authority, on a stream, behind a proxy. */
+static bool offers(const request_rec *r, wa_scheme scheme)
+{
+    return scheme != WA_SCHEME_NTLM
+        || (wa_config_of_server(r->server)->trust->authority != NULL && !wa_answer_is_stream(r)
+            && !wa_answer_is_proxied(r));
+}
+
+int wa_answer_offer(request_rec *r)
+{
+    wa_providers providers = wa_dir_providers(wa_config_of_request(r));
+    int count = 0;
+    int i;
+
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    for (i = 0; i < providers.count; i++) {
+        if (offers(r, providers.offer[i])) {
+            apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+                           wa_scheme_name(providers.offer[i]));
+            count++;
+        }
+    }
+    return count;
+}
+
+static void log_reason(request_rec *r, const wa_reason_row *row, const char *detail)
+{
+    static const int levels[] = {
+        [WA_LOUD_QUIET] = APLOG_DEBUG,
+        [WA_LOUD_NOTE] = APLOG_INFO,
+        [WA_LOUD_WARN] = APLOG_WARNING,
+        [WA_LOUD_ERROR] = APLOG_ERR,
+    };
+
+    ap_log_rerror(APLOG_MARK, levels[row->loud], 0, r, "WA0101: %s: %s%s%s", row->token, row->advice,
+                  detail != NULL && *detail != '\0' ? ": " : "", detail != NULL ? detail : "");
+}
+
+/* mod_http2 turns this into RST_STREAM(HTTP_1_1_REQUIRED), and the client comes back over HTTP/1.1. */
+static int reset_stream(request_rec *r)
+{
+    apr_table_setn(r->notes, "ssl-renegotiate-forbidden", "verify-client");
+    return HTTP_FORBIDDEN;
+}
+
+/* 401 with the offers.  With nothing to offer a 401 would be against RFC 7235 section 3.1. */
+static int deny(request_rec *r)
+{
+    if (wa_answer_offer(r) > 0) {
+        return HTTP_UNAUTHORIZED;
+    }
+    if (wa_answer_is_stream(r)) {
+        return wa_answer_refuse(r, WA_REASON_HTTP11_REQUIRED, NULL);
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "WA0102: no scheme of WinAuthProviders can be offered here: set "
+                  "WinAuthNTLMAuthority, or list Negotiate");
+    return HTTP_FORBIDDEN;
+}
+
+int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail)
+{
+    const wa_reason_row *row = wa_reason_get(reason);
+
+    log_reason(r, row, detail);
+    wa_publish_reason(r, reason);
+    if (reason == WA_REASON_HTTP11_REQUIRED) {
+        return reset_stream(r);
+    }
+    switch (row->answer) {
+    case WA_ANSWER_BAD_REQUEST:
+        return HTTP_BAD_REQUEST;
+    case WA_ANSWER_FORBIDDEN:
+        return HTTP_FORBIDDEN;
+    case WA_ANSWER_UNAVAILABLE:
+        return HTTP_SERVICE_UNAVAILABLE;
+    case WA_ANSWER_DENY:
+    case WA_ANSWER_PASS: /* a refusal for a reason that is none is a bug, and still a refusal */
+        break;
+    }
+    return deny(r);
+}
+
+static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
+{
+    return apr_pstrcat(r->pool, wa_scheme_name(scheme), " ",
+                       apr_pencode_base64_binary(r->pool, token.p, token.n, APR_ENCODE_NONE, NULL),
+                       NULL);
+}
+
+void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
+{
+    if (token.n > 0) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(r, scheme, token));
+    }
+}
+
+/* Reads and drops the body, at most limit bytes of it: OK, or the status of an answer.  Must happen
+ * before the 401: httpd closes the connection on one while "Expect: 100-continue" is unanswered. */
+static int drain(request_rec *r, apr_int64_t limit)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_int64_t seen = 0;
+    bool done = false;
+
+    while (!done && seen <= limit) {
+        apr_off_t length = 0;
+        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ,
+                                         HUGE_STRING_LEN);
+        if (rv != APR_SUCCESS || APR_BRIGADE_EMPTY(bb)) {
+            return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+        }
+        done = APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+        apr_brigade_length(bb, 1, &length);
+        seen += length;
+        apr_brigade_cleanup(bb);
+    }
+    return seen <= limit ? OK : HTTP_REQUEST_ENTITY_TOO_LARGE;
+}
+
+int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
+{
+    wa_request *record = wa_publish_record(r);
+    int status = drain(r, wa_server_drain_limit(wa_config_of_server(r->server)));
+
+    if (status != OK) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+        return status == HTTP_REQUEST_ENTITY_TOO_LARGE
+                   ? wa_answer_refuse(r, WA_REASON_BODY_TOO_LARGE, NULL)
+                   : status;
+    }
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    wa_answer_final_token(r, scheme, token);
+    ap_custom_response(r, HTTP_UNAUTHORIZED, leg_body); /* and no ErrorDocument */
+    r->connection->keepalives--; /* a leg costs nothing of MaxKeepAliveRequests */
+    record->leg = true;
+    record->hidden = !wa_dir_log_handshake(wa_config_of_request(r));
+    wa_publish_reason(r, WA_REASON_HANDSHAKE);
+    return HTTP_UNAUTHORIZED;
+}

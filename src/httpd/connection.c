@@ -1,0 +1,48 @@
+#include "httpd/connection.h"
+
+#include <http_config.h>
+
+extern module AP_MODULE_DECLARE_DATA winauth_module;
+
+wa_slot *wa_slot_find(conn_rec *c)
+{
+    return ap_get_module_config(c->conn_config, &winauth_module);
+}
+
+wa_slot *wa_slot_temporary(apr_pool_t *pool)
+{
+    wa_slot *slot = apr_pcalloc(pool, sizeof(*slot));
+
+    slot->parent = pool;
+    return slot;
+}
+
+wa_slot *wa_slot_make(conn_rec *c)
+{
+    wa_slot *slot = wa_slot_find(c);
+
+    if (slot == NULL) {
+        slot = wa_slot_temporary(c->pool);
+        ap_set_module_config(c->conn_config, &winauth_module, slot);
+    }
+    return slot;
+}
+
+void wa_slot_drop(wa_slot *slot)
+{
+    apr_pool_t *parent = slot->parent;
+
+    if (slot->pool != NULL) {
+        apr_pool_destroy(slot->pool);
+    }
+    *slot = (wa_slot){ WA_STATE_NONE, WA_SCHEME_OTHER, WA_EVENT_NOTHING, NULL, NULL, NULL, 0, parent,
+                       NULL };
+}
+
+apr_pool_t *wa_slot_fresh_pool(wa_slot *slot)
+{
+    wa_slot_drop(slot);
+    apr_pool_create(&slot->pool, slot->parent);
+    apr_pool_tag(slot->pool, "winauth_exchange");
+    return slot->pool;
+}

@@ -1,0 +1,39 @@
+/* Every directive, once.  From these two lists come the struct members, the command table, create,
+ * merge, defaults, the dump and the check that README and examples know each of them.
+ *
+ * X(kind, member, name, default, help): kind names a value type of httpd/values.h, with its parser,
+ * its unset value and its printer.  WA_DIR_* go into sections and .htaccess (AllowOverride AuthConfig),
+ * WA_SERVER_* only into the server or a virtual host: they name files, keys or daemons, or weaken a
+ * guard of the whole server. */
+#ifndef WA_HTTPD_DIRECTIVES_H
+#define WA_HTTPD_DIRECTIVES_H
+
+#define WA_DIR_DIRECTIVES(X)                                                                       \
+    X(providers, providers, "WinAuthProviders", WA_DEFAULT_PROVIDERS,                              \
+      "schemes to offer, in order: Negotiate, NTLM, Negotiate:Kerberos")                           \
+    X(flag, persist_single_request, "WinAuthPersistSingleRequest", 0,                              \
+      "On: forget the login at the end of each request")                                           \
+    X(flag, persist_non_ntlm, "WinAuthPersistNonNTLM", 1,                                          \
+      "On: a Kerberos login, too, holds for the connection")                                       \
+    X(limit, persist_limit, "WinAuthPersistLimit", WA_DEFAULT_LIMIT,                               \
+      "seconds=N and/or requests=N: how long a login may hold")                                    \
+    X(format, user_format, "WinAuthUserFormat", WA_FORMAT_WINDOWS,                                 \
+      "shape of REMOTE_USER: Windows, Principal or SAM")                                           \
+    X(flag, log_handshake, "WinAuthLogHandshake", 0,                                               \
+      "On: intermediate legs appear in the access log")
+
+#define WA_SERVER_DIRECTIVES(X)                                                                    \
+    X(path, keytab, "WinAuthKeytab", NULL, "keytab with the server's Kerberos keys")               \
+    X(acceptor, acceptor, "WinAuthAcceptorName", NULL,                                             \
+      "which keys may accept: any, host, or a service principal")                                  \
+    X(authority, ntlm_authority, "WinAuthNTLMAuthority", NULL,                                     \
+      "who checks NTLM: winbind, file:PATH or none")                                               \
+    X(realms, realms, "WinAuthDomain", NULL,                                                       \
+      "a realm and the NetBIOS domain its users are shown with")                                   \
+    X(bytes, max_token, "WinAuthMaxToken", 65536, "largest token, in bytes")                       \
+    X(bytes, drain_limit, "WinAuthDrainLimit", 1048576,                                            \
+      "largest request body of an intermediate leg that is read and dropped, in bytes")            \
+    X(networks, trusted_proxies, "WinAuthTrustedProxy", NULL,                                      \
+      "addresses of front ends that pin one client to one connection")
+
+#endif

@@ -1,0 +1,175 @@
+#include "httpd/publish.h"
+
+#include "httpd/config.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <string.h>
+#include <util_filter.h>
+
+extern module AP_MODULE_DECLARE_DATA winauth_module;
+APLOG_USE_MODULE(winauth);
+
+static ap_filter_rec_t *persistence_filter;
+
+wa_request *wa_publish_find(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &winauth_module);
+}
+
+wa_request *wa_publish_record(request_rec *r)
+{
+    wa_request *record = wa_publish_find(r);
+
+    if (record == NULL) {
+        record = apr_pcalloc(r->pool, sizeof(*record));
+        ap_set_module_config(r->request_config, &winauth_module, record);
+    }
+    return record;
+}
+
+/* As an environment variable and as a note; value must live as long as r. */
+static void set_variable(request_rec *r, const char *name, const char *value)
+{
+    apr_table_setn(r->subprocess_env, name, value);
+    apr_table_setn(r->notes, name, value);
+}
+
+static void set_variables(request_rec *r, wa_reason reason)
+{
+    const wa_reason_row *row = wa_reason_get(reason);
+
+    set_variable(r, "WINAUTH_REASON", row->token);
+    set_variable(r, "WINAUTH_SUBSTATUS", apr_psprintf(r->pool, "%u", row->substatus));
+    set_variable(r, "WINAUTH_WIN32", apr_psprintf(r->pool, "%u", row->win32));
+}
+
+void wa_publish_reason(request_rec *r, wa_reason reason)
+{
+    wa_publish_record(r)->reason = reason;
+    set_variables(r, reason);
+}
+
+bool wa_publish_identity(request_rec *r, const wa_identity *identity)
+{
+    char user[WA_ACCOUNT_MAX];
+    wa_request *record = wa_publish_record(r);
+
+    if (!wa_account_format(&identity->account,
+                           (wa_format)wa_dir_user_format(wa_config_of_request(r)), user)) {
+        return false;
+    }
+    record->identity = identity;
+    r->user = apr_pstrdup(r->pool, user);
+    r->ap_auth_type = (char *)wa_scheme_name(identity->scheme);
+    set_variable(r, "WINAUTH_PACKAGE", wa_package_name(identity->package));
+    set_variable(r, "WINAUTH_EPA", identity->channel_bound ? "bound" : "none");
+    if (identity->sid != NULL) {
+        set_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
+    }
+    wa_publish_reason(r, WA_REASON_OK);
+    return true;
+}
+
+void wa_publish_persistence(request_rec *r, bool bound)
+{
+    wa_publish_record(r)->bound = bound;
+    if (r->connection->master == NULL) {
+        ap_add_output_filter_handle(persistence_filter, NULL, r, r->connection);
+    }
+}
+
+static bool begins_with_status_line(apr_bucket_brigade *bb)
+{
+    char start[7];
+    apr_size_t n = sizeof(start);
+
+    return apr_brigade_flatten(bb, start, &n) == APR_SUCCESS && n == sizeof(start)
+        && memcmp(start, "HTTP/1.", n) == 0;
+}
+
+/* Inserts line before the empty line that ends a serialised header, which is the last two bytes of the
+ * last bucket with data.  False: that is not what stands there. */
+static bool insert_line(apr_bucket_brigade *bb, const char *line)
+{
+    apr_bucket *last = APR_BRIGADE_LAST(bb);
+    const char *data;
+    apr_size_t n;
+
+    while (last != APR_BRIGADE_SENTINEL(bb) && APR_BUCKET_IS_METADATA(last)) {
+        last = APR_BUCKET_PREV(last);
+    }
+    if (!begins_with_status_line(bb) || last == APR_BRIGADE_SENTINEL(bb)
+        || apr_bucket_read(last, &data, &n, APR_BLOCK_READ) != APR_SUCCESS || n < 2
+        || memcmp(data + n - 2, CRLF, 2) != 0) {
+        return false;
+    }
+    if (n > 2) {
+        apr_bucket_split(last, n - 2);
+        last = APR_BUCKET_NEXT(last);
+    }
+    APR_BUCKET_INSERT_BEFORE(last, apr_bucket_immortal_create(line, strlen(line), bb->bucket_alloc));
+    return true;
+}
+
+/* Runs behind the filter that writes the header, for two reasons: only there has httpd decided whether
+ * the connection stays open, so only there can Persistent-Auth be truthful; and a 304 is written with a
+ * fixed list of headers, of which this is none. */
+static apr_status_t announce_persistence(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    const wa_request *record = wa_publish_find(f->r);
+    bool stays = record != NULL && record->bound
+              && f->c->keepalive == AP_CONN_KEEPALIVE;
+
+    ap_remove_output_filter(f);
+    if (!insert_line(bb, stays ? "Persistent-Auth: true" CRLF : "Persistent-Auth: false" CRLF)) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, f->r,
+                      "WA0103: no Persistent-Auth: another module writes the header itself");
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+void wa_publish_register(void)
+{
+    persistence_filter = ap_register_output_filter("WINAUTH_PERSISTENCE", announce_persistence, NULL,
+                                                   (ap_filter_type)(AP_FTYPE_TRANSCODE - 1));
+}
+
+/* The outcome at the end of a request: a login whose answer is 401 all the same was refused by the
+ * application. */
+static wa_reason final_reason(const request_rec *first, const request_rec *last,
+                              const wa_request *record)
+{
+    if (record->reason == WA_REASON_OK
+        && (first->status == HTTP_UNAUTHORIZED || last->status == HTTP_UNAUTHORIZED)) {
+        return WA_REASON_NOT_AUTHORIZED;
+    }
+    return record->reason;
+}
+
+/* log_transaction, before every logger.  After an internal redirect the loggers look at the last
+ * request of the chain, whose variables were renamed: they are set there again. */
+int wa_publish_log(request_rec *r)
+{
+    const wa_request *record = wa_publish_find(r);
+    request_rec *last = r;
+
+    if (record == NULL && r->next == NULL) {
+        return DECLINED;
+    }
+    while (last->next != NULL) {
+        last = last->next;
+        record = wa_publish_find(last) != NULL ? wa_publish_find(last) : record;
+    }
+    if (record == NULL) {
+        return DECLINED;
+    }
+    if (record->hidden) {
+        return DONE;
+    }
+    set_variables(last, final_reason(r, last, record));
+    return DECLINED;
+}

@@ -1,0 +1,41 @@
+/* What the rest of httpd sees of a request's authentication. */
+#ifndef WA_HTTPD_PUBLISH_H
+#define WA_HTTPD_PUBLISH_H
+
+#include "core/reason.h"
+#include "engine/identity.h"
+
+#include <httpd.h>
+
+/* One per request that met a section of ours; in the request's pool. */
+typedef struct wa_request {
+    wa_reason reason;            /* outcome so far */
+    const wa_identity *identity; /* who, or NULL; valid while the request is being handled, not at
+                                    logging time: the connection may have moved on by then */
+    bool judged;                 /* our hook has decided about this request */
+    bool leg;                    /* an intermediate leg */
+    bool hidden;                 /* not to be logged */
+    bool bound;                  /* this request's exchange left a login on the connection */
+} wa_request;
+
+/* The record of r, or NULL. */
+wa_request *wa_publish_find(const request_rec *r);
+
+/* The same, made if need be. */
+wa_request *wa_publish_record(request_rec *r);
+
+/* Notes the outcome and sets WINAUTH_REASON, WINAUTH_SUBSTATUS and WINAUTH_WIN32. */
+void wa_publish_reason(request_rec *r, wa_reason reason);
+
+/* Sets r->user, r->ap_auth_type and the WINAUTH_* variables of a login.  False: the account has no form
+ * in the section's WinAuthUserFormat. */
+bool wa_publish_identity(request_rec *r, const wa_identity *identity);
+
+/* Makes the answer say whether the next request on this connection is served without credentials. */
+void wa_publish_persistence(request_rec *r, bool bound);
+
+/* Hooks. */
+void wa_publish_register(void);
+int wa_publish_log(request_rec *r);
+
+#endif

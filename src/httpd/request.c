@@ -1,0 +1,401 @@
+#include "httpd/request.h"
+
+#include "httpd/answer.h"
+#include "httpd/config.h"
+#include "httpd/connection.h"
+#include "httpd/publish.h"
+
+#include <apr_encode.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <strings.h>
+
+APLOG_USE_MODULE(winauth);
+
+/* What is known about a request before anything is decided. */
+typedef struct facts {
+    const wa_dir_config *section;
+    const wa_trust *trust;
+    wa_providers providers;
+    wa_slot *slot;   /* or NULL */
+    wa_state state;  /* of the slot, as far as this request may go on with it */
+    bool stream;     /* HTTP/2 */
+    bool proxied;    /* through a proxy that is not known to pin connections */
+    wa_header header;
+    wa_span token;   /* decoded; in the request's pool */
+    wa_event event;
+    wa_reason veto;  /* != WA_REASON_OK: refused before the table is asked */
+} facts;
+
+static bool is_ours(const request_rec *r)
+{
+    const char *type = ap_auth_type((request_rec *)r);
+
+    return type != NULL && strcasecmp(type, "WinAuth") == 0;
+}
+
+static bool lists(const wa_providers *providers, wa_scheme scheme)
+{
+    int i;
+
+    for (i = 0; i < providers->count; i++) {
+        if (providers->offer[i] == scheme) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True iff a login proved like this is one the section accepts.  Asked when it is proved and again each
+ * time it is reused: sections differ. */
+static bool accepts(const facts *f, const wa_identity *identity)
+{
+    if (!lists(&f->providers, identity->scheme)) {
+        return false;
+    }
+    if (identity->package == WA_PACKAGE_KERBEROS) {
+        return true;
+    }
+    return identity->package == WA_PACKAGE_NTLM && f->trust->authority != NULL
+        && !(identity->scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only);
+}
+
+static bool may_bind(const facts *f, const wa_identity *identity)
+{
+    return !f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)
+        && (identity->package == WA_PACKAGE_NTLM || wa_dir_persist_non_ntlm(f->section));
+}
+
+/* Decodes the token; WA_REASON_OK or why not.  The base64 text was found well-formed before. */
+static wa_reason decode(request_rec *r, facts *f)
+{
+    wa_span text = f->header.base64;
+    unsigned char *buf;
+    apr_size_t n = 0;
+
+    if (f->header.decoded_len > (apr_size_t)wa_server_max_token(wa_config_of_server(r->server))) {
+        return WA_REASON_TOKEN_TOO_LARGE;
+    }
+    buf = apr_palloc(r->pool, f->header.decoded_len + 4);
+    if (apr_decode_base64_binary(buf, (const char *)text.p, (apr_ssize_t)text.n, APR_ENCODE_NONE, &n)
+            != APR_SUCCESS
+        || n != f->header.decoded_len) {
+        return WA_REASON_BAD_ENCODING;
+    }
+    f->token = wa_span_of(buf, n);
+    return WA_REASON_OK;
+}
+
+static bool is_raw_ntlm(wa_event event)
+{
+    return event == WA_EVENT_NTLM_NEGOTIATE || event == WA_EVENT_NTLM_AUTHENTICATE;
+}
+
+/* Raw NTLM is refused for what it is before anything else looks at it. */
+static wa_reason veto_ntlm(const facts *f)
+{
+    if (f->trust->authority == NULL
+        || (f->header.scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only)) {
+        return WA_REASON_NTLM_NOT_ALLOWED;
+    }
+    if (f->stream) {
+        return WA_REASON_HTTP11_REQUIRED;
+    }
+    return f->proxied ? WA_REASON_UNTRUSTED_PROXY : WA_REASON_OK;
+}
+
+static void classify_token(request_rec *r, facts *f)
+{
+    if (!lists(&f->providers, f->header.scheme)) {
+        f->event = WA_EVENT_FOREIGN;
+        f->veto = f->header.scheme == WA_SCHEME_NTLM ? WA_REASON_NTLM_NOT_ALLOWED : WA_REASON_OK;
+        return;
+    }
+    f->event = WA_EVENT_BAD_TOKEN;
+    f->veto = decode(r, f);
+    if (f->veto != WA_REASON_OK) {
+        return;
+    }
+    f->event = wa_exchange_event(f->header.scheme, wa_token_sniff(f->token));
+    if (is_raw_ntlm(f->event)) {
+        f->veto = veto_ntlm(f);
+    }
+}
+
+static void classify(request_rec *r, facts *f)
+{
+    f->veto = WA_REASON_OK;
+    wa_header_split(apr_table_get(r->headers_in, "Authorization"), &f->header);
+    switch (f->header.kind) {
+    case WA_HEADER_MALFORMED:
+        f->event = WA_EVENT_MALFORMED;
+        break;
+    case WA_HEADER_ABSENT:
+        f->event = WA_EVENT_NOTHING;
+        break;
+    case WA_HEADER_NO_DATA:
+    case WA_HEADER_FOREIGN:
+        f->event = WA_EVENT_FOREIGN;
+        break;
+    case WA_HEADER_TOKEN:
+        classify_token(r, f);
+        break;
+    }
+}
+
+/* What an open exchange may be continued with: the same scheme, under the same keys and authority.  A
+ * login is judged when it is about to be reused. */
+static wa_state state_for(const facts *f)
+{
+    if (f->slot == NULL) {
+        return WA_STATE_NONE;
+    }
+    if (f->slot->engine != NULL
+        && (f->slot->scheme != f->header.scheme || f->slot->trust != f->trust)) {
+        return WA_STATE_NONE;
+    }
+    return f->slot->state;
+}
+
+static void gather(request_rec *r, facts *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->section = wa_config_of_request(r);
+    f->trust = wa_config_of_server(r->server)->trust;
+    f->providers = wa_dir_providers(f->section);
+    f->stream = wa_answer_is_stream(r);
+    f->proxied = wa_answer_is_proxied(r);
+    f->slot = f->stream ? NULL : wa_slot_find(r->connection);
+    classify(r, f);
+    f->state = state_for(f);
+}
+
+static void drop(facts *f)
+{
+    if (f->slot != NULL) {
+        wa_slot_drop(f->slot);
+    }
+}
+
+static void log_transition(request_rec *r, const facts *f, wa_state to)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, "WA0104: [%s] -- %s (%" APR_SIZE_T_FMT
+                  " bytes) --> [%s]", wa_state_name(f->state), wa_event_name(f->event), f->token.n,
+                  wa_state_name(to));
+}
+
+/* The verdict DONE: here, and only here, a login comes into being. */
+static int log_in(request_rec *r, facts *f, const wa_step *step)
+{
+    wa_identity *identity = step->identity;
+    bool bind;
+
+    identity->scheme = f->header.scheme;
+    if (!accepts(f, identity)) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_NTLM_NOT_ALLOWED, NULL);
+    }
+    if (f->proxied && identity->package == WA_PACKAGE_NTLM) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
+    }
+    if (!wa_publish_identity(r, identity)) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_UNKNOWN_USER, "no domain and no realm is known");
+    }
+    bind = may_bind(f, identity);
+    f->slot->engine = NULL; /* it has nothing more to say; its pool holds the identity */
+    f->slot->identity = bind ? identity : NULL;
+    f->slot->state = wa_exchange_after(WA_VERDICT_DONE, f->event, bind);
+    log_transition(r, f, f->slot->state);
+    wa_answer_final_token(r, f->header.scheme, step->token);
+    wa_publish_persistence(r, bind);
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "WA0105: %s logged in by %s", r->user,
+                  wa_package_name(identity->package));
+    return OK;
+}
+
+/* NTLM inside SPNEGO shows only when its first token asks for a second leg. */
+static int go_on(request_rec *r, facts *f, const wa_step *step)
+{
+    wa_state next = wa_exchange_after(WA_VERDICT_CONTINUE, f->event, false);
+
+    if (f->stream) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_HTTP11_REQUIRED, NULL);
+    }
+    if (f->proxied) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
+    }
+    if (next == WA_STATE_NONE) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_BAD_TOKEN, "the mechanism wants a leg it cannot have");
+    }
+    f->slot->state = next;
+    log_transition(r, f, next);
+    return wa_answer_leg(r, f->header.scheme, step->token);
+}
+
+static int step(request_rec *r, facts *f)
+{
+    wa_step result;
+
+    f->slot->engine->step(f->slot->engine, f->token, r->pool, &result);
+    switch (result.verdict) {
+    case WA_VERDICT_DONE:
+        return log_in(r, f, &result);
+    case WA_VERDICT_CONTINUE:
+        return go_on(r, f, &result);
+    case WA_VERDICT_FAILED:
+    case WA_VERDICT_UNAVAILABLE:
+    case WA_VERDICT_COUNT:
+        break;
+    }
+    log_transition(r, f, WA_STATE_NONE);
+    drop(f);
+    return wa_answer_refuse(r, result.reason, result.detail);
+}
+
+static int begin(request_rec *r, facts *f)
+{
+    apr_pool_t *pool;
+
+    if (f->slot == NULL) {
+        f->slot = f->stream ? wa_slot_temporary(r->pool) : wa_slot_make(r->connection);
+    }
+    pool = wa_slot_fresh_pool(f->slot);
+    f->slot->scheme = f->header.scheme;
+    f->slot->began = f->event;
+    f->slot->trust = f->trust;
+    f->slot->engine = is_raw_ntlm(f->event)
+                          ? wa_ntlm_begin(f->trust, pool)
+                          : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+    return step(r, f);
+}
+
+/* Has the login served its time?  The limits are those of the section it is about to serve. */
+static bool is_spent(const facts *f)
+{
+    wa_limit limit = wa_dir_persist_limit(f->section);
+    const wa_identity *identity = f->slot->identity;
+    apr_time_t now = apr_time_now();
+
+    return (identity->expires != 0 && now >= identity->expires)
+        || (limit.seconds != 0 && now - identity->proved >= apr_time_from_sec(limit.seconds))
+        || (limit.requests != 0 && f->slot->served >= limit.requests);
+}
+
+static int reuse(request_rec *r, facts *f)
+{
+    const wa_identity *identity = f->slot->identity;
+
+    if (is_spent(f)) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
+    }
+    if (f->slot->trust != f->trust || !accepts(f, identity)
+        || (!f->proxied && !may_bind(f, identity))) {
+        return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
+    }
+    if (f->proxied) { /* the login stays, for requests that did not come through a proxy */
+        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+    }
+    if (!wa_publish_identity(r, identity)) {
+        return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
+    }
+    f->slot->served++;
+    /* caches take the absence of Authorization for a public answer */
+    apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    return OK;
+}
+
+static int decide(request_rec *r, facts *f)
+{
+    wa_cell cell = wa_exchange_lookup(f->state, f->event);
+
+    if (f->veto != WA_REASON_OK) {
+        drop(f);
+        return wa_answer_refuse(r, f->veto, NULL);
+    }
+    if (!wa_exchange_keeps(cell.action)) {
+        drop(f);
+    }
+    switch (cell.action) {
+    case WA_ACTION_OFFER:
+        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+    case WA_ACTION_BEGIN:
+        return begin(r, f);
+    case WA_ACTION_STEP:
+        return step(r, f);
+    case WA_ACTION_REUSE:
+        return reuse(r, f);
+    case WA_ACTION_REFUSE:
+        break;
+    }
+    return wa_answer_refuse(r, cell.reason, NULL);
+}
+
+/* The request this one was made from, if our hook has decided about that: a sub-request, an internal
+ * redirect or an ErrorDocument stands on what its origin proved and never runs an exchange. */
+static const wa_request *origin_of(const request_rec *r)
+{
+    const request_rec *from = r;
+
+    while ((from = from->main != NULL ? from->main : from->prev) != NULL) {
+        const wa_request *record = wa_publish_find(from);
+        if (record != NULL && record->judged) {
+            return record;
+        }
+    }
+    return NULL;
+}
+
+static int inherit(request_rec *r, const wa_request *origin)
+{
+    facts f;
+
+    memset(&f, 0, sizeof(f));
+    f.section = wa_config_of_request(r);
+    f.trust = wa_config_of_server(r->server)->trust;
+    f.providers = wa_dir_providers(f.section);
+    if (origin != NULL && origin->identity != NULL && accepts(&f, origin->identity)
+        && wa_publish_identity(r, origin->identity)) {
+        return OK;
+    }
+    return HTTP_UNAUTHORIZED; /* the origin's own answer has said why */
+}
+
+int wa_request_authenticate(request_rec *r)
+{
+    const wa_request *origin;
+    facts f;
+
+    if (!is_ours(r)) {
+        return DECLINED;
+    }
+    origin = origin_of(r);
+    wa_publish_record(r)->judged = true;
+    if (origin != NULL || r->main != NULL) {
+        return inherit(r, origin);
+    }
+    gather(r, &f);
+    return decide(r, &f);
+}
+
+int wa_request_note_failure(request_rec *r, const char *auth_type)
+{
+    const wa_request *record = wa_publish_find(r);
+
+    if (strcasecmp(auth_type, "WinAuth") != 0) {
+        return DECLINED;
+    }
+    if (record != NULL && record->identity != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "WA0106: %s is not authorized here", r->user);
+        wa_publish_reason(r, WA_REASON_NOT_AUTHORIZED);
+    }
+    wa_answer_offer(r);
+    return OK;
+}

@@ -1,0 +1,289 @@
+#include "httpd/startup.h"
+
+#include "core/utf.h"
+#include "engine/gsscred.h"
+#include "httpd/config.h"
+
+#include <apr_env.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+APLOG_USE_MODULE(winauth);
+
+static const char user_file_variable[] = "NTLM_USER_FILE"; /* where gss-ntlmssp finds its users */
+
+/* Trusts and authorities of this configuration; servers with equal settings share them. */
+typedef struct workshop {
+    apr_pool_t *pconf;
+    server_rec *server;
+    apr_hash_t *trusts;      /* settings as text -> wa_trust */
+    apr_hash_t *authorities; /* spec and realms as text -> wa_authority */
+    bool refused;            /* something is wrong that must stop start-up */
+} workshop;
+
+/* Written while the configuration is read, by one thread; read-only afterwards. */
+static workshop *current;
+
+/* httpd reads its configuration twice at start-up: the first time only to see that it can. */
+static bool is_real_start(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG;
+}
+
+static const char *acceptor_name(const server_rec *s, const wa_server_config *c, apr_pool_t *pool)
+{
+    const char *name = wa_server_acceptor(c);
+
+    if (name == NULL || strcmp(name, "any") == 0) {
+        return NULL;
+    }
+    return strcmp(name, "host") == 0 ? apr_pstrcat(pool, "HTTP@", s->server_hostname, NULL) : name;
+}
+
+static void refuse(workshop *w, const char *directive, const char *why)
+{
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP) {
+        return; /* a dump shows what is configured, also on a machine without the files */
+    }
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, w->server, "WA0001: %s: %s", directive, why);
+    w->refused = true;
+}
+
+/* The authority a spec names; NULL for none, and when it is not there. */
+static wa_authority *make_authority(workshop *w, const char *spec, const apr_table_t *realms)
+{
+    wa_authority *authority = NULL;
+    const char *error = NULL;
+
+    if (spec == NULL) {
+        return wa_authority_winbind(realms, true, w->pconf, &error); /* only when it answers */
+    }
+    if (strcmp(spec, "winbind") == 0) {
+        authority = wa_authority_winbind(realms, false, w->pconf, &error);
+        if (error != NULL && is_real_start()) { /* it may start later: NTLM is 503 until then */
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->server,
+                         "WA0002: WinAuthNTLMAuthority winbind: %s", error);
+        }
+    }
+    else if (strncmp(spec, "file:", 5) == 0) {
+        authority = wa_authority_file(spec + 5, realms, w->pconf, &error);
+        if (authority == NULL) {
+            refuse(w, "WinAuthNTLMAuthority", error);
+        }
+    }
+    return authority;
+}
+
+static wa_authority *authority_for(workshop *w, const wa_server_config *c, const char *realms)
+{
+    const char *spec = wa_server_ntlm_authority(c);
+    const char *key = apr_pstrcat(w->pconf, spec != NULL ? spec : "", "|", realms, NULL);
+    wa_authority *authority = apr_hash_get(w->authorities, key, APR_HASH_KEY_STRING);
+
+    if (authority == NULL) {
+        authority = make_authority(w, spec, wa_server_realms(c));
+        if (authority != NULL) {
+            apr_hash_set(w->authorities, key, APR_HASH_KEY_STRING, authority);
+        }
+    }
+    return authority;
+}
+
+static wa_trust *trust_for(workshop *w, server_rec *s, const wa_server_config *c)
+{
+    wa_kind_realms table = wa_server_realms(c);
+    const char *realms = wa_print_realms(&table, w->pconf);
+    const char *keytab = wa_server_keytab(c);
+    const char *acceptor = acceptor_name(s, c, w->pconf);
+    const char *spec = wa_server_ntlm_authority(c);
+    const char *key = apr_pstrcat(w->pconf, keytab != NULL ? keytab : "", "|",
+                                  acceptor != NULL ? acceptor : "", "|",
+                                  spec != NULL ? spec : "", "|", realms, NULL);
+    wa_trust *trust = apr_hash_get(w->trusts, key, APR_HASH_KEY_STRING);
+
+    if (trust == NULL) {
+        trust = apr_pcalloc(w->pconf, sizeof(*trust));
+        trust->keytab = keytab;
+        trust->acceptor = acceptor;
+        trust->realms = table != NULL ? table : apr_table_make(w->pconf, 1);
+        trust->authority = authority_for(w, c, realms);
+        trust->authority_given = spec != NULL;
+        apr_hash_set(w->trusts, key, APR_HASH_KEY_STRING, trust);
+    }
+    return trust;
+}
+
+static void check_keytab(workshop *w, const wa_server_config *c)
+{
+    const char *keytab = wa_server_keytab(c);
+
+    /* by the path that was configured; whether the children may read it shows in child_init */
+    if (keytab != NULL && access(keytab, F_OK) != 0) {
+        refuse(w, "WinAuthKeytab", apr_pstrcat(w->pconf, keytab, " does not exist", NULL));
+    }
+}
+
+/* gss-ntlmssp knows one user file for the whole process, and winbind behind it.  So NTLM inside SPNEGO
+ * is negotiable only where that is what the server's own authority says: all servers that name one
+ * name the same, and those that name none follow their default only if nobody does. */
+static const char *common_authority(workshop *w)
+{
+    const char *spec = NULL;
+    bool given = false;
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(w->pconf, w->trusts); i != NULL; i = apr_hash_next(i)) {
+        const wa_trust *trust = apr_hash_this_val(i);
+        if (trust->authority == NULL || (given && !trust->authority_given)) {
+            continue;
+        }
+        if (given && strcmp(spec, trust->authority->spec) != 0) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->server,
+                         "WA0003: NTLM inside SPNEGO is off: servers with different "
+                         "WinAuthNTLMAuthority share this process, and gss-ntlmssp knows only one");
+            return NULL;
+        }
+        spec = trust->authority->spec;
+        given = trust->authority_given;
+    }
+    return spec;
+}
+
+static bool point_gss_ntlmssp_at(workshop *w, const char *spec)
+{
+    const char *wanted = strncmp(spec, "file:", 5) == 0 ? spec + 5 : NULL;
+    char *present = NULL;
+
+    apr_env_get(&present, user_file_variable, w->pconf);
+    if (wanted == NULL && present == NULL) {
+        return true;
+    }
+    if (wanted != NULL) { /* read by gss-ntlmssp in each child, set once before there are any */
+        return apr_env_set(user_file_variable, wanted, w->pconf) == APR_SUCCESS;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->server,
+                 "WA0004: NTLM inside SPNEGO is off: the environment sets %s, which is not what "
+                 "WinAuthNTLMAuthority says", user_file_variable);
+    return false;
+}
+
+/* The environment outlives a restart: what an earlier configuration set is taken back first. */
+static apr_status_t forget_user_file(void *data)
+{
+    apr_pool_t *pool = data;
+
+    apr_env_delete(user_file_variable, pool);
+    return APR_SUCCESS;
+}
+
+static void settle_spnego(workshop *w)
+{
+    const char *spec = common_authority(w);
+    apr_hash_index_t *i;
+
+    if (spec == NULL) {
+        return;
+    }
+    if (!wa_gss_has_mech(&wa_gss_mech_ntlm)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->server,
+                     "WA0005: NTLM inside SPNEGO is off: GSSAPI has no NTLM mechanism; install "
+                     "gss-ntlmssp (raw NTLM works without it)");
+        return;
+    }
+    if (!point_gss_ntlmssp_at(w, spec)) {
+        return;
+    }
+    if (strncmp(spec, "file:", 5) == 0) {
+        apr_pool_cleanup_register(w->pconf, w->pconf, forget_user_file, apr_pool_cleanup_null);
+    }
+    for (i = apr_hash_first(w->pconf, w->trusts); i != NULL; i = apr_hash_next(i)) {
+        wa_trust *trust = apr_hash_this_val(i);
+        trust->spnego_ntlm = trust->authority != NULL && strcmp(trust->authority->spec, spec) == 0;
+    }
+}
+
+/* Also run by "httpd -t": everything that can be found wrong without serving is found here. */
+int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog;
+    (void)ptemp;
+    wa_utf_init();
+    current = apr_pcalloc(pconf, sizeof(*current));
+    current->pconf = pconf;
+    current->server = s;
+    current->trusts = apr_hash_make(pconf);
+    current->authorities = apr_hash_make(pconf);
+    for (; s != NULL; s = s->next) {
+        wa_server_config *c = wa_config_of_server(s);
+        check_keytab(current, c);
+        c->trust = trust_for(current, s, c);
+    }
+    return current->refused ? HTTP_INTERNAL_SERVER_ERROR : OK;
+}
+
+int wa_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    apr_hash_index_t *i;
+
+    (void)plog;
+    (void)ptemp;
+    if (!is_real_start()) {
+        return OK;
+    }
+    settle_spnego(current);
+    for (i = apr_hash_first(pconf, current->trusts); i != NULL; i = apr_hash_next(i)) {
+        const wa_trust *trust = apr_hash_this_val(i);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "WA0006: keytab %s, acceptor %s, NTLM authority %s, NTLM inside SPNEGO %s",
+                     trust->keytab != NULL ? trust->keytab : "(default)",
+                     trust->acceptor != NULL ? trust->acceptor : "any",
+                     trust->authority != NULL ? trust->authority->spec : "none",
+                     trust->spnego_ntlm ? "on" : "off");
+    }
+    return OK;
+}
+
+/* The parent may read what its children may not: said once per child, before a user finds out. */
+static void check_readable(const wa_trust *trust, server_rec *s)
+{
+    if (trust->keytab != NULL && access(trust->keytab, R_OK) != 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, errno, s,
+                     "WA0007: uid %ld cannot read WinAuthKeytab %s: Kerberos logins get 503 until it "
+                     "can (chgrp it to httpd's group, mode 0640)", (long)getuid(), trust->keytab);
+    }
+}
+
+void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(pchild, current->trusts); i != NULL; i = apr_hash_next(i)) {
+        wa_trust *trust = apr_hash_this_val(i);
+        wa_trust_open(trust, pchild);
+        check_readable(trust, s);
+    }
+}
+
+static void print_line(void *baton, const char *name, const char *value)
+{
+    fprintf(baton, "  %-22s %s\n", name, value);
+}
+
+void wa_startup_dump(apr_pool_t *pconf, server_rec *s)
+{
+    if (!ap_exists_config_define("DUMP_WINAUTH")) {
+        return;
+    }
+    for (; s != NULL; s = s->next) {
+        const wa_server_config *c = wa_config_of_server(s);
+        printf("mod_winauth, server %s:%u\n", s->server_hostname, (unsigned)s->port);
+        wa_config_each(c, pconf, stdout, print_line);
+        printf("  %-22s %s\n", "NTLM authority in use",
+               c->trust->authority != NULL ? c->trust->authority->spec : "none");
+    }
+}
