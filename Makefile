@@ -21,7 +21,7 @@ PACKAGES  := mit-krb5-gssapi mit-krb5 wbclient libcrypto
 # Other people's headers are system headers: their warnings are not ours to mend.
 system     = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include -I.,$(1)))
 
-ifneq ($(filter-out deps demo clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test test-ad clean help,$(or $(MAKECMDGOALS),all)),)
   INCLUDEDIR := $(call apxs,INCLUDEDIR)
   ifeq ($(INCLUDEDIR),)
     $(error apxs is missing. "make deps" installs what is needed on Debian and names it elsewhere)
@@ -38,7 +38,7 @@ endif
 
 APXS_CPPFLAGS = $(call apxs,EXTRA_CPPFLAGS)
 APXS_INCLUDES = $(call system,$(call apxs,EXTRA_INCLUDES) $(shell $(call apxs,APR_CONFIG) --includes 2>/dev/null) -I$(INCLUDEDIR))
-APXS_CFLAGS   = $(call apxs,NOTEST_CFLAGS)
+APR_LIBS      = $(shell $(call apxs,APR_CONFIG) --link-ld 2>/dev/null) $(shell $(or $(call apxs,APU_CONFIG),apu-1-config) --link-ld 2>/dev/null)
 ifeq ($(origin CFLAGS),undefined)
   CFLAGS   := -O2 -g
 endif
@@ -53,8 +53,8 @@ SOURCES := $(CORE) $(ENGINE) $(HTTPD)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 MODULE  := $(BUILD)/mod_winauth.so
 
-.PHONY: all deps install uninstall clean layers unit guards check test test-ad demo help \
-        compile_commands.json
+.PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test \
+        demo run-demo help compile_commands.json
 .DELETE_ON_ERROR:
 
 all: $(MODULE) layers
@@ -67,6 +67,128 @@ $(MODULE): $(OBJECTS)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $(OBJECTS) $(PKG_LIBS)
 
 -include $(OBJECTS:.o=.d)
+
+# --- checks -------------------------------------------------------------------------------------
+
+$(BUILD)/layers.ok: $(OBJECTS) $(wildcard src/*/*.h) t/guards/layers.sh
+	@CC="$(CC)" CPPFLAGS="$(OUR_CPPFLAGS) $(CPPFLAGS)" sh t/guards/layers.sh $(BUILD)/obj
+	@touch $@
+
+layers: $(BUILD)/layers.ok
+
+# Unit tests need no server.  They run with the address and undefined-behaviour sanitizers.
+SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_OBJECTS := $(CORE:%.c=$(BUILD)/san/%.o) $(ENGINE:%.c=$(BUILD)/san/%.o)
+UNIT_TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%.t,$(wildcard t/unit/test_*.c))
+FUZZ_TESTS   := $(patsubst t/fuzz/fuzz_%.c,$(BUILD)/unit/fuzz_%,$(wildcard t/fuzz/fuzz_*.c))
+
+$(BUILD)/san/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) -c $< -o $@
+
+$(BUILD)/unit/%.t: t/unit/%.c $(UNIT_OBJECTS) $(wildcard t/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< $(UNIT_OBJECTS) \
+	    -o $@ $(PKG_LIBS) $(APR_LIBS)
+
+# The fuzz targets over their seeds; "make fuzz" lets them look for more.
+$(BUILD)/unit/fuzz_%: t/fuzz/fuzz_%.c t/fuzz/replay.c $(UNIT_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< t/fuzz/replay.c \
+	    $(UNIT_OBJECTS) -o $@ $(PKG_LIBS) $(APR_LIBS)
+
+$(BUILD)/unit/fuzz_%.t: $(BUILD)/unit/fuzz_%
+	@printf '#!/bin/sh\nexec $< t/fuzz/corpus/$*/*\n' >$@ && chmod +x $@
+
+$(BUILD)/unit/guards.t: t/guards/guards.sh
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec sh t/guards/guards.sh $(MODULE)\n' >$@ && chmod +x $@
+
+unit-programs: $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t) $(BUILD)/unit/guards.t
+
+unit: unit-programs
+	prove $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t)
+
+guards: $(MODULE) $(BUILD)/unit/guards.t
+	prove $(BUILD)/unit/guards.t
+
+check: all unit-programs
+	prove $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t) $(BUILD)/unit/guards.t
+
+# make fuzz T=60: every target for T seconds (needs clang)
+fuzz:
+	@for f in $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c)); do \
+	    mkdir -p $(BUILD)/fuzz/$$f && \
+	    clang -std=gnu99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -It/unit \
+	        t/fuzz/fuzz_$$f.c $(CORE) -o $(BUILD)/fuzz/fuzz_$$f && \
+	    $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(or $(T),60) $(BUILD)/fuzz/$$f t/fuzz/corpus/$$f || exit 1; \
+	done
+
+# --- tests and demo: they see to their packages first, then come back here --------------------------
+
+DEPS := yes
+need  = $(if $(filter no,$(DEPS)),,@sh t/lib/deps.sh $(1))
+
+deps:
+	@sh t/lib/deps.sh test
+
+test:
+	$(call need,test)
+	@$(MAKE) --no-print-directory run-test
+
+demo:
+	$(call need,demo)
+	@$(MAKE) --no-print-directory run-demo
+
+run-test: all unit-programs
+	@MPM=$(MPM) APXS=$(APXS) TESTS="$(TESTS)" sh t/run.sh
+
+run-demo: $(MODULE)
+	@KEEP=$(KEEP) APXS=$(APXS) sh t/lib/demo.sh
+
+# --- install ----------------------------------------------------------------------------------------
+# The loader in the platform's layout; a configuration that is there is never overwritten.
+
+LAYOUT ?= $(if $(wildcard $(SYSCONFDIR)/mods-available),debian,$(if \
+          $(wildcard $(patsubst %/conf,%,$(SYSCONFDIR))/conf.modules.d),fedora,plain))
+ETC     = $(if $(filter fedora,$(LAYOUT)),$(patsubst %/conf,%,$(SYSCONFDIR)),$(SYSCONFDIR))
+LOADER_debian = mods-available/winauth.load
+LOADER_fedora = conf.modules.d/10-winauth.conf
+LOADER_plain  = conf.d/00-winauth.load.conf
+CONF_debian   = mods-available/winauth.conf
+CONF_fedora   = conf.d/winauth.conf
+CONF_plain    = conf.d/winauth.conf
+LOADER  = $(DESTDIR)$(ETC)/$(LOADER_$(LAYOUT))
+CONF    = $(DESTDIR)$(ETC)/$(CONF_$(LAYOUT))
+MODDIR  = $(DESTDIR)$(LIBEXECDIR)
+
+install: $(MODULE)
+	install -D -m 0644 $(MODULE) $(MODDIR)/mod_winauth.so
+	@mkdir -p $(dir $(LOADER)) $(dir $(CONF))
+	@if [ -e $(LOADER) ]; then echo "kept $(LOADER)"; else \
+	    { [ $(LAYOUT) != debian ] || echo "# Depends: authn_core authz_core"; \
+	      echo "LoadModule winauth_module $(LIBEXECDIR)/mod_winauth.so"; } >$(LOADER) && \
+	    chmod 0644 $(LOADER) && echo "wrote $(LOADER)"; fi
+	@if [ -e $(CONF) ] && ! cmp -s conf.d/winauth.conf $(CONF); then \
+	    install -m 0644 conf.d/winauth.conf $(CONF).new && echo "kept $(CONF), see $(CONF).new"; \
+	else install -m 0644 conf.d/winauth.conf $(CONF) && echo "wrote $(CONF)"; fi
+
+# The configuration stays: it may have been edited.
+uninstall:
+	rm -f $(MODDIR)/mod_winauth.so $(LOADER) $(CONF).new
+	@if [ -e $(CONF) ] && cmp -s conf.d/winauth.conf $(CONF); then rm -f $(CONF); \
+	elif [ -e $(CONF) ]; then echo "kept $(CONF)"; fi
+
+clean:
+	rm -rf $(BUILD)
+
+compile_commands.json: Makefile
+	@mkdir -p $(BUILD)
+	@{ echo '['; sep=; for f in $(SOURCES); do \
+	    printf '%s{"directory":"%s","file":"%s","command":"%s"}' "$$sep" "$(CURDIR)" "$$f" \
+	        '$(subst ",\",$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)) -c '$$f; \
+	    sep=','; done; echo ']'; } >$(BUILD)/compile_commands.json
+	@echo "wrote $(BUILD)/compile_commands.json"
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,/^$$/p' Makefile

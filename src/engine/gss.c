@@ -267,11 +267,12 @@ static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
 {
     wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
     facts f = { GSS_C_NO_NAME, GSS_C_NO_NAME, 0, GSS_C_NO_OID, 0 };
+    bool ntlm = x->kind == WA_GSSCRED_SPNEGO_NTLM;
     OM_uint32 minor;
     OM_uint32 ignored;
-    OM_uint32 major = gss_inquire_context(&minor, x->ctx, &f.client, &f.service, &f.lifetime,
-                                          &f.mech, &f.flags, NULL, NULL);
-    bool ntlm = x->kind == WA_GSSCRED_SPNEGO_NTLM;
+    /* gss-ntlmssp 1.2.0 kills the process when it is asked for an acceptor's target name */
+    OM_uint32 major = gss_inquire_context(&minor, x->ctx, &f.client, ntlm ? NULL : &f.service,
+                                          &f.lifetime, &f.mech, &f.flags, NULL, NULL);
     const gss_OID_desc *wanted = ntlm ? &wa_gss_mech_ntlm : &wa_gss_mech_krb5;
 
     identity->proved = apr_time_now();
@@ -325,8 +326,35 @@ static void ntlm_failure(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_
     }
 }
 
-static void accept_failed(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_pool_t *pool,
-                          wa_step *out)
+/* SPNEGO replaces the mechanism's minor status by a number of its own.  The Kerberos token inside,
+ * judged once more without SPNEGO around it, fails for the same cause and names it.  Only asked after
+ * a failure, and what it says never lets anybody in. */
+static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner, OM_uint32 *major,
+                    OM_uint32 *minor)
+{
+    gss_buffer_desc in = { inner.n, (void *)(uintptr_t)inner.p };
+    gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
+    gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
+    OM_uint32 inner_minor = 0;
+    OM_uint32 inner_major;
+    OM_uint32 ignored;
+
+    if (x->kind != WA_GSSCRED_SPNEGO_KRB5 || wa_token_sniff(inner) != WA_TOKEN_KRB5) {
+        return;
+    }
+    inner_major = gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5),
+                                         &in, GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL,
+                                         NULL, NULL);
+    if (GSS_ERROR(inner_major)) {
+        *major = inner_major;
+        *minor = inner_minor;
+    }
+    gss_release_buffer(&ignored, &answer);
+    gss_delete_sec_context(&ignored, &ctx, GSS_C_NO_BUFFER);
+}
+
+static void accept_failed(gss_exchange *x, const wa_gsscred *cred, wa_span inner, OM_uint32 major,
+                          OM_uint32 minor, apr_pool_t *pool, wa_step *out)
 {
     wa_verdict verdict;
     wa_reason reason;
@@ -335,14 +363,20 @@ static void accept_failed(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr
         ntlm_failure(x, major, minor, pool, out);
         return;
     }
+    ask_why(x, cred, inner, &major, &minor);
     wa_gsserror_map(major, minor, &verdict, &reason);
     wa_step_fail(out, verdict, reason,
                  wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool));
+    /* libkrb5 says "no such key" also of a keytab that went away under an acquired credential */
+    if (reason == WA_REASON_NO_KEY && !wa_gsscred_keytab_usable(x->trust, pool, &out->detail)) {
+        out->verdict = WA_VERDICT_UNAVAILABLE;
+        out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
+    }
 }
 
 /* One call into the library, and what came of it. */
-static void accept_token(gss_exchange *x, wa_gsscred *cred, wa_span token, apr_pool_t *pool,
-                         wa_step *out)
+static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token, wa_span inner,
+                         apr_pool_t *pool, wa_step *out)
 {
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
@@ -353,7 +387,7 @@ static void accept_token(gss_exchange *x, wa_gsscred *cred, wa_span token, apr_p
                                              NULL, NULL);
 
     if (GSS_ERROR(major)) {
-        accept_failed(x, major, minor, pool, out); /* an error token stays here: 401 says enough */
+        accept_failed(x, cred, inner, major, minor, pool, out); /* an error token stays here: 401 says enough */
     }
     else {
         if (answer.length > 0) {
@@ -395,7 +429,7 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
         delete_context(x);
         return;
     }
-    accept_token(x, cred, token, request_pool, out);
+    accept_token(x, cred, token, inner, request_pool, out);
     wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);
     if (out->verdict != WA_VERDICT_CONTINUE) {
         delete_context(x);

@@ -142,6 +142,21 @@ static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
     return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
 }
 
+bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const char **detail)
+{
+    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
+    OM_uint32 minor = 0;
+    OM_uint32 ignored;
+    OM_uint32 major = acquire(trust, GSS_C_NO_NAME, &wa_gss_mech_krb5, &minor, &cred);
+
+    if (GSS_ERROR(major)) {
+        *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool);
+        return false;
+    }
+    gss_release_cred(&ignored, &cred);
+    return true;
+}
+
 static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind)
 {
     return kind == WA_GSSCRED_SPNEGO_NTLM ? trust->ntlm_spares : trust->krb5_spares;

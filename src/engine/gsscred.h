@@ -37,6 +37,9 @@ gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind);
 /* Gives it back; one that met trouble with its keys is thrown away instead. */
 void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred, bool good);
 
+/* True iff the keytab can be read and holds anything, asked afresh; else *detail, in pool, says why. */
+bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const char **detail);
+
 /* True iff the GSSAPI library of this machine has the mechanism. */
 bool wa_gss_has_mech(const gss_OID_desc *mech);
 

@@ -60,7 +60,9 @@ def main(browser_class):
     if len(sys.argv) not in (2, 4):
         print("usage: %s URL [USER PASSWORD]" % name, file=sys.stderr)
         return 2
-    url, user, password = (sys.argv[1:] + [None, None])[:3]
+    # UTF-8 in and out, whatever the locale
+    url, user, password = ([os.fsencode(arg).decode() for arg in sys.argv[1:]] + [None, None])[:3]
+    sys.stdout.reconfigure(encoding="utf-8")
     for signum in signal.SIGALRM, signal.SIGHUP, signal.SIGINT, signal.SIGTERM:
         signal.signal(signum, interrupt)
     signal.alarm(TIMEOUT)
@@ -69,10 +71,6 @@ def main(browser_class):
     browser = browser_class(tmp)
     try:
         status, text = browser.visit(url, user, password)
-        if status != 200:
-            print("HTTP %s" % status, file=sys.stderr)
-        print(text)
-        return 0
     except (Failure, OSError) as error:
         print("%s: %s" % (name, error), file=sys.stderr)
         if os.environ.get("BROWSER_LOG") == "1" and os.path.exists(browser.log):
@@ -87,3 +85,8 @@ def main(browser_class):
             if not os.path.exists(tmp):
                 break
             time.sleep(0.05)
+    if status != 200:
+        print("HTTP %s" % status, file=sys.stderr)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)    # "| head -1" is not a failure
+    print(text)
+    return 0

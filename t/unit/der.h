@@ -53,7 +53,9 @@ static inline wa_span der_long(unsigned char tag, wa_span body, unsigned octets,
 /* Element in the shortest form. */
 static inline wa_span der(unsigned char tag, wa_span body)
 {
-    return der_long(tag, body, body.n < 0x80 ? 0 : body.n < 0x100 ? 1 : body.n < 0x10000 ? 2 : 3, 0);
+    unsigned octets = body.n < 0x80 ? 0 : body.n < 0x100 ? 1 : body.n < 0x10000 ? 2 : 3;
+
+    return der_long(tag, body, octets, 0);
 }
 
 /* Concatenation of count spans. */

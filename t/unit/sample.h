@@ -1,7 +1,7 @@
 /* Byte samples for the unit tests: vectors from files, and copies that end where their block ends.
  *
- * A parser is always given a copy of its own on the heap, exactly as long as it claims to be, so that
- * the address sanitizer sees the first byte read behind it. */
+ * A parser is always given a copy of its own on the heap, exactly as long as it claims to be, so
+ * that the address sanitizer sees the first byte read behind it. */
 #ifndef WA_UNIT_SAMPLE_H
 #define WA_UNIT_SAMPLE_H
 
@@ -16,8 +16,8 @@ typedef struct sample {
     wa_span s;            /* ends with the block */
 } sample;
 
-/* A block that could not be had, or a vector that is not there, ends the program: a test that skips is
- * one that lies. */
+/* A block that could not be had, or a vector that is not there, ends the program: a test that skips
+ * is one that lies. */
 static inline void sample_die(const char *what, const char *name)
 {
     printf("Bail out! %s %s\n", what, name);
@@ -46,6 +46,17 @@ static inline void sample_free(sample *sam)
     free(sam->block);
     sam->block = NULL;
     sam->s = wa_span_of(NULL, 0);
+}
+
+/* n bytes, little-endian. */
+static inline uint32_t sample_le(const unsigned char *p, size_t n)
+{
+    uint32_t v = 0;
+
+    while (n > 0) {
+        v = v * 256 + p[--n];
+    }
+    return v;
 }
 
 /* True iff view is empty or lies wholly inside whole. */

@@ -1,8 +1,8 @@
 /* Test Anything Protocol, as little of it as the unit tests need.
  *
- * One line per check, the plan at the end, and a non-zero exit when a check failed or none ran: a test
- * program that dies half-way has printed no plan, so the harness notices that too.  A check inside a
- * loop over thousands of cases should count its failures and report once. */
+ * One line per check, the plan at the end, and a non-zero exit when a check failed or none ran: a
+ * test program that dies half-way has printed no plan, so the harness notices that too.  A check
+ * inside a loop over thousands of cases should count its failures and report once. */
 #ifndef WA_UNIT_TAP_H
 #define WA_UNIT_TAP_H
 
@@ -16,8 +16,8 @@ static int tap_count;        /* checks so far */
 static int tap_failures;     /* of them, those that failed unexpectedly */
 static const char *tap_todo; /* why failures are expected just now, or NULL */
 
-/* Checks of a known defect go between TODO("what is wrong") and END_TODO(): they are run and shown, and
- * do not fail the program.  Remove the pair when the harness reports "TODO passed". */
+/* Checks of a known defect go between TODO("what is wrong") and END_TODO(): they are run and shown,
+ * and do not fail the program.  Remove the pair when the harness reports "TODO passed". */
 #define TODO(why) (tap_todo = (why))
 #define END_TODO() (tap_todo = NULL)
 

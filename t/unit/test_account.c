@@ -1,5 +1,5 @@
-/* Account names: what may be one, how a principal splits, what REMOTE_USER looks like, and that no two
- * accounts share a string. */
+/* Account names: what may be one, how a principal splits, what REMOTE_USER looks like, and that no
+ * two accounts share a string. */
 #include "core/account.h"
 
 #include "sample.h"
@@ -31,8 +31,8 @@ static void name_table(void)
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         sample sam = sample_copy(rows[i].name, strlen(rows[i].name) + 1);
-        ok(wa_account_name_ok((const char *)sam.s.p) == rows[i].good, "name of %zu bytes, row %zu: %s",
-           sam.s.n - 1, i, rows[i].good ? "good" : "bad");
+        ok(wa_account_name_ok((const char *)sam.s.p) == rows[i].good,
+           "name of %zu bytes, row %zu: %s", sam.s.n - 1, i, rows[i].good ? "good" : "bad");
         sample_free(&sam);
     }
     TODO("control characters of two bytes are not looked for");
@@ -231,7 +231,8 @@ static void format_lengths(void)
     int wrong = 0;
 
     for (n = 1; n < WA_ACCOUNT_MAX + 4; n += 51) {
-        for (r = WA_ACCOUNT_MAX - n > 8 ? WA_ACCOUNT_MAX - n - 6 : 1; n + r < WA_ACCOUNT_MAX + 4; r++) {
+        size_t first = WA_ACCOUNT_MAX - n > 8 ? WA_ACCOUNT_MAX - n - 6 : 1;
+        for (r = first; n + r < WA_ACCOUNT_MAX + 4; r++) {
             bool fits = n + 1 + r < WA_ACCOUNT_MAX;
             const char *got;
             memset(name, 'n', n);
@@ -246,7 +247,7 @@ static void format_lengths(void)
     memset(name, 'n', 256);
     memset(realm, 'D', 256);
     name[256] = realm[256] = '\0';
-    ok(format(name, realm, NULL, false, WA_FORMAT_WINDOWS) != NULL, "the longest account name there is");
+    ok(format(name, realm, NULL, false, WA_FORMAT_WINDOWS) != NULL, "the longest account name");
     is_str(format(name, NULL, NULL, true, WA_FORMAT_SAM), name, "without its domain");
     name[256] = 'n';
     name[257] = '\0';
@@ -267,8 +268,8 @@ static bool equal(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* Pairs of accounts that share a string though neither domain nor realm is the same, or the names differ.
- * Two accounts of one NetBIOS domain, or of one realm, with one name are one account. */
+/* Pairs of accounts that share a string though neither domain nor realm is the same, or the names
+ * differ.  Two accounts of one NetBIOS domain, or of one realm, with one name are one account. */
 static int ambiguous(const maker *m, wa_format how, bool home, bool print)
 {
     static char strings[512][WA_ACCOUNT_MAX];
@@ -308,17 +309,20 @@ static int ambiguous(const maker *m, wa_format how, bool home, bool print)
 
 static void ambiguity(void)
 {
-    static const char *const names[] = { "alice", "bob", "a", "host/web", "x y", "a.b", "WEB$", "AD" };
+    static const char *const names[] = { "alice", "bob",  "a",    "host/web",
+                                         "x y",   "a.b",  "WEB$", "AD" };
     static const char *const domains[] = { NULL, "AD", "B", "alice" };
     static const char *const realms[] = { NULL, "AD", "AD.TEST", "B.TEST", "alice" };
-    static const char *const wild_names[] = { "a", "b", "a@b", "b@c", "a\\b", "a\\b@c", "b\\c", "\\", "@" };
+    static const char *const wild_names[] = { "a",        "b",     "a@b", "b@c", "a\\b",
+                                              "a\\b@c", "b\\c", "\\",  "@" };
     static const char *const wild_domains[] = { NULL, "a", "b", "a\\b", "a@b", "b\\c" };
     static const char *const wild_realms[] = { NULL, "c", "b", "b@c", "b\\c", "a\\b" };
     maker tame = { names, domains, realms, COUNT(names), COUNT(domains), COUNT(realms) };
     maker wild = { wild_names, wild_domains, wild_realms, COUNT(wild_names), COUNT(wild_domains),
                    COUNT(wild_realms) };
 
-    is_int(ambiguous(&tame, WA_FORMAT_WINDOWS, false, true), 0, "Windows: no string for two accounts");
+    is_int(ambiguous(&tame, WA_FORMAT_WINDOWS, false, true), 0,
+           "Windows: no string for two accounts");
     is_int(ambiguous(&tame, WA_FORMAT_PRINCIPAL, false, true), 0,
            "Principal: no string for two accounts");
     is_int(ambiguous(&tame, WA_FORMAT_SAM, false, true), 0,
@@ -352,7 +356,8 @@ static void same_domain(void)
            && !wa_account_same_domain("AD", "") && !wa_account_same_domain("AD", "AE"),
        "letters and lengths do");
     ok(!wa_account_same_domain(NULL, NULL) && !wa_account_same_domain("AD", NULL)
-           && !wa_account_same_domain(NULL, "AD"), "no domain is never the same as any, or as none");
+           && !wa_account_same_domain(NULL, "AD"),
+       "no domain is never the same as any, or as none");
     ok(!wa_account_same_domain("[", "{") && !wa_account_same_domain("@", "`")
            && !wa_account_same_domain("\xc3\x96", "\xc3\xb6"), "only letters of ASCII have a case");
 }

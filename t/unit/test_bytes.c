@@ -113,7 +113,8 @@ static void secrets(void)
 
 static void reader_values(void)
 {
-    sample sam = sample_hex("01 0302 07060504 0f0e0d0c0b0a0908 ff ffff ffffffff ffffffffffffffff aabb");
+    sample sam = sample_hex("01 0302 07060504 0f0e0d0c0b0a0908"
+                            "ff ffff ffffffff ffffffffffffffff aabb");
     wa_reader r;
     wa_span s;
 

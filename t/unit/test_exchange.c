@@ -1,5 +1,5 @@
-/* The exchange table, three times over: rules that hold for every cell, each cell by name, and whole
- * conversations.  The rules are written from what must be true, not from the table. */
+/* The exchange table, three times over: rules that hold for every cell, each cell by name, and
+ * whole conversations.  The rules are written from what must be true, not from the table. */
 #include "core/exchange.h"
 
 #include "tap.h"
@@ -35,7 +35,7 @@ static void rule_reuse(void)
             wrong += (cell(s, e).action == WA_ACTION_REUSE) != may;
         }
     }
-    is_int(wrong, 0, "a login is reused by a bare request on a bound connection and by nothing else");
+    is_int(wrong, 0, "a login is reused by a bare request on a bound connection, by nothing else");
 }
 
 static void rule_step(void)
@@ -166,7 +166,7 @@ static void rule_outside(void)
 /* ---- each cell ---- */
 
 /* Rows in the order of wa_event, columns none, NTLM pending, SPNEGO pending, bound.
- * E bad encoding, T bad token, Q out of sequence (all refused), o offer, b begin, s step, r reuse. */
+ * E bad encoding, T bad token, Q out of sequence: refused; o offer, b begin, s step, r reuse. */
 static const char *const matrix[WA_EVENT_COUNT] = {
     /* malformed         */ "EEEE",
     /* nothing           */ "ooor",
@@ -320,8 +320,8 @@ static void names(void)
 
 /* ---- conversations ---- */
 
-/* Plays one connection.  script: letters for what each request brings, then, where an engine runs, its
- * verdict (c continue, d done, f failed, u unavailable).  Returns the actions as a string. */
+/* Plays one connection.  script: letters for what each request brings, then, where an engine runs,
+ * its verdict (c continue, d done, f failed, u unavailable).  Returns the actions as a string. */
 static const char *play(const char *script, bool bind, wa_state *end)
 {
     static const char events[] = "-0?!13ark"; /* in the order of wa_event */
@@ -389,8 +389,8 @@ static void conversations(void)
     }
 }
 
-/* However requests and verdicts follow each other: a connection is bound only if the last thing that was
- * not a bare request on a bound connection was an engine's DONE. */
+/* However requests and verdicts follow each other: a connection is bound only if the last thing
+ * that was not a bare request on a bound connection was an engine's DONE. */
 static void walk(wa_state state, bool proved, int depth, int *wrong)
 {
     int e, v;

@@ -1,4 +1,4 @@
-/* SPNEGO: which mechanisms a token proposes and what it carries; and that nothing half-formed passes. */
+/* SPNEGO: which mechanisms a token proposes, what it carries; and nothing half-formed passes. */
 #include "core/spnego.h"
 
 #include "der.h"
@@ -118,7 +118,7 @@ static void resp_vectors(void)
     sample_free(&kerberos);
 }
 
-/* Any single byte replaced by any other: whatever the verdict, every view lies inside the message. */
+/* Any single byte replaced by any other: whatever the verdict, every view lies inside. */
 static void flipped(const char *name)
 {
     sample sam = sample_load(name);
@@ -290,7 +290,7 @@ static void init_frames(void)
     ok(!init_ok(der_join(2, good, wa_span_of("\0", 1))), "a byte behind the token");
     ok(!init_ok(der_join(2, good, good)), "two tokens");
     ok(!init_ok(der(0xa0, sequence)), "NegTokenInit without the frame");
-    ok(!init_ok(der(0x60, der_join(2, OID_KRB5, der(0xa0, sequence)))), "Kerberos' frame around it");
+    ok(!init_ok(der(0x60, der_join(2, OID_KRB5, der(0xa0, sequence)))), "Kerberos' frame");
     ok(!init_ok(der(0x60, der_join(2, OID_NTLM, der(0xa0, sequence)))), "NTLM's");
     ok(!init_ok(der(0x60, OID_SPNEGO)), "a frame with nothing in it");
     ok(!init_ok(der(0x60, der_join(2, OID_SPNEGO, sequence))), "no choice tag");

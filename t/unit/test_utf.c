@@ -1,4 +1,4 @@
-/* UTF-8 and UTF-16LE, strict both ways: compared with encoders and a validator written another way. */
+/* UTF-8 and UTF-16LE, strict both ways: compared with encoders and a validator of another make. */
 #include "core/utf.h"
 
 #include "sample.h"

@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""Tokens from clients that are not ours: ntlm_auth (what requests-ntlm uses) and MIT GSSAPI.
+
+Reads one command a line from standard input and answers each with one line: "ok TEXT" or "error TEXT".
+Words are separated by tabs.
+
+  ntlm NAME DOMAIN USER PASSWORD     a raw NTLM client
+  spnego-ntlm NAME DOMAIN USER PW    NTLM inside SPNEGO, by gss-ntlmssp
+  spnego NAME CCACHE SERVICE         Kerberos inside SPNEGO
+  krb5 NAME CCACHE SERVICE           Kerberos alone
+  step NAME [BASE64]                 the client's next token, given the server's last one
+  state NAME                         "complete" or "open"
+"""
+import base64
+import hashlib
+import os
+import sys
+import tempfile
+
+OIDS = {"spnego": "1.3.6.1.5.5.2", "krb5": "1.2.840.113554.1.2.2"}
+
+
+def md4_from_openssl():
+    """ntlm_auth asks hashlib for MD4, which OpenSSL 3 keeps in its legacy provider."""
+    if os.environ.get("OPENSSL_CONF", "").startswith(tempfile.gettempdir() + "/wa-legacy-"):
+        return
+    handle, path = tempfile.mkstemp(prefix="wa-legacy-")
+    with os.fdopen(handle, "w") as conf:
+        conf.write("openssl_conf = init\n[init]\nproviders = provs\n[provs]\ndefault = on\n"
+                   "legacy = on\n[on]\nactivate = 1\n")
+    os.environ["OPENSSL_CONF"] = path
+    os.execv(sys.executable, [sys.executable] + sys.argv)
+
+
+class Ntlm:
+    def __init__(self, domain, user, password):
+        from ntlm_auth.ntlm import NtlmContext
+        self.context = NtlmContext(user, password, domain=domain, workstation="CLIENT")
+
+    def step(self, token):
+        return self.context.step(token)
+
+    def complete(self):
+        return self.context.complete
+
+
+class Gss:
+    def __init__(self, mech, service, environment):
+        import gssapi
+        os.environ.update(environment)
+        oid = gssapi.OID.from_int_seq(OIDS[mech])
+        creds = gssapi.Credentials(usage="initiate", mechs=[oid])
+        name = gssapi.Name(service, gssapi.NameType.hostbased_service)
+        flags = gssapi.RequirementFlag.mutual_authentication
+        self.context = gssapi.SecurityContext(name=name, creds=creds, mech=oid, flags=flags,
+                                              usage="initiate")
+
+    def step(self, token):
+        return self.context.step(token)
+
+    def complete(self):
+        return self.context.complete
+
+
+def kerberos(mech, ccache, service):
+    return Gss(mech, service, {"KRB5CCNAME": ccache, "NTLM_USER_FILE": "/nonexistent"})
+
+
+def spnego_ntlm(domain, user, password):
+    handle, path = tempfile.mkstemp(prefix="wa-user-")
+    with os.fdopen(handle, "w") as users:
+        users.write("%s:%s:%s\n" % (domain, user, password))
+    try:
+        client = Gss("spnego", "HTTP@localhost",
+                     {"KRB5CCNAME": "/nonexistent", "NTLM_USER_FILE": path})
+        client.first = client.context.step(None)     # reads the file
+    finally:
+        os.unlink(path)
+    rest = client.step
+    client.step = lambda token: rest(token) if token else client.first
+    return client
+
+
+MAKERS = {
+    "ntlm": Ntlm,
+    "spnego-ntlm": spnego_ntlm,
+    "spnego": lambda *words: kerberos("spnego", *words),
+    "krb5": lambda *words: kerberos("krb5", *words),
+}
+
+
+def main():
+    md4_from_openssl()
+    hashlib.new("md4")                               # OpenSSL reads its configuration here
+    os.unlink(os.environ.pop("OPENSSL_CONF"))
+    clients = {}
+    for line in sys.stdin:
+        command, name, *words = line.rstrip("\n").split("\t")
+        try:
+            if command == "step":
+                token = base64.b64decode(words[0]) if words else None
+                answer = base64.b64encode(clients[name].step(token) or b"").decode()
+            elif command == "state":
+                answer = "complete" if clients[name].complete() else "open"
+            else:
+                clients[name] = MAKERS[command](*words)
+                answer = ""
+            print("ok", answer, flush=True)
+        except Exception as error:                   # whatever it is, the test wants to know
+            print("error", " ".join(repr(error).split()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
