@@ -56,6 +56,7 @@ MODULE  := $(BUILD)/mod_winauth.so
 .PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test \
         demo run-demo help compile_commands.json
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(MODULE) layers
 

@@ -1,7 +1,7 @@
 /* mod_winauth: Windows authentication (Negotiate, Kerberos, NTLM) for Apache httpd.
  *
- * The table of contents: module record and hooks.  How a request goes through the layers is told in
- * src/README. */
+ * The table of contents: module record and hooks.  How a request goes through the layers is told
+ * in src/README. */
 #include "httpd/config.h"
 #include "httpd/publish.h"
 #include "httpd/request.h"
@@ -31,13 +31,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_log_transaction(wa_publish_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA winauth_module = {
-    STANDARD20_MODULE_STUFF,
-    wa_config_create_dir,
-    wa_config_merge_dir,
-    wa_config_create_server,
-    wa_config_merge_server,
-    wa_config_commands,
-    register_hooks,
-    AP_MODULE_FLAG_NONE
-};
+module AP_MODULE_DECLARE_DATA winauth_module = { STANDARD20_MODULE_STUFF, wa_config_create_dir,
+                                                 wa_config_merge_dir,     wa_config_create_server,
+                                                 wa_config_merge_server,  wa_config_commands,
+                                                 register_hooks,          AP_MODULE_FLAG_NONE };

@@ -60,9 +60,8 @@ static bool put(char *out, const char *a, char separator, const char *b)
 bool wa_account_format(const wa_account *account, wa_format format, char *out)
 {
     /* host/web@REALM has no Windows shape */
-    const char *domain = account->domain != NULL && wa_account_name_ok(account->name)
-                             ? account->domain
-                             : NULL;
+    const char *domain =
+        account->domain != NULL && wa_account_name_ok(account->name) ? account->domain : NULL;
 
     if (format == WA_FORMAT_SAM && account->home && wa_account_name_ok(account->name)) {
         int n = snprintf(out, WA_ACCOUNT_MAX, "%s", account->name);

@@ -1,7 +1,8 @@
-/* Account names: what may stand in one, how a Kerberos principal splits, and the shapes of REMOTE_USER.
+/* Account names: what may stand in one, how a Kerberos principal splits, and the shapes of
+ * REMOTE_USER.
  *
- * A name that could be read in two ways is refused, so that no name of one domain ever equals one of
- * another: DOMAIN\user has exactly one backslash, user@REALM exactly one at sign. */
+ * A name that could be read in two ways is refused, so that no name of one domain ever equals one
+ * of another: DOMAIN\user has exactly one backslash, user@REALM exactly one at sign. */
 #ifndef WA_CORE_ACCOUNT_H
 #define WA_CORE_ACCOUNT_H
 
@@ -24,12 +25,12 @@ typedef struct wa_account {
     bool home;          /* the domain or realm is the server's own */
 } wa_account;
 
-/* True iff name can be a Windows account or domain: 1 to 256 bytes of UTF-8 with no control character
- * and none of  " / \ [ ] : ; | = , + * ? < > @  */
+/* True iff name can be a Windows account or domain: 1 to 256 bytes of UTF-8 with no control
+ * character and none of  " / \ [ ] : ; | = , + * ? < > @  */
 bool wa_account_name_ok(const char *name);
 
-/* Splits a displayed principal at its at sign.  False when it holds anything that had to be escaped
- * (backslash, a second at sign, control characters), or when either side is empty. */
+/* Splits a displayed principal at its at sign.  False when it holds anything that had to be
+ * escaped (backslash, a second at sign, control characters), or when either side is empty. */
 bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_span *realm_out);
 
 /* Writes the account in the given format, with its NUL, to out, which has WA_ACCOUNT_MAX bytes.

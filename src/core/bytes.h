@@ -1,8 +1,8 @@
 /* Spans, a bounded reader and a bounded writer: the only place where a length meets a pointer.
  *
- * Every parser in core/ reads through these.  A reader that runs past its end becomes "bad" and from
- * then on yields zeros and empty spans; the caller asks once, at the end.  Nothing here allocates,
- * and a span is a view: it lives exactly as long as the bytes it was made from. */
+ * Every parser in core/ reads through these.  A reader that runs past its end becomes "bad" and
+ * from then on yields zeros and empty spans; the caller asks once, at the end.  Nothing here
+ * allocates, and a span is a view: it lives exactly as long as the bytes it was made from. */
 #ifndef WA_CORE_BYTES_H
 #define WA_CORE_BYTES_H
 
@@ -33,8 +33,8 @@ typedef struct wa_writer {
 bool wa_span_slice(wa_span s, size_t off, size_t n, wa_span *out);
 
 wa_span wa_span_of(const void *p, size_t n);
-bool wa_span_equal(wa_span a, wa_span b);           /* not constant time: never for secrets */
-bool wa_span_begins(wa_span s, wa_span prefix);     /* true also for an empty prefix */
+bool wa_span_equal(wa_span a, wa_span b);       /* not constant time: never for secrets */
+bool wa_span_begins(wa_span s, wa_span prefix); /* true also for an empty prefix */
 
 /* Compares two secrets of n bytes; the time does not depend on where they differ. */
 bool wa_secret_equal(const unsigned char *a, const unsigned char *b, size_t n);
@@ -44,7 +44,7 @@ void wa_secret_wipe(void *p, size_t n);
 
 void wa_reader_init(wa_reader *r, wa_span in);
 size_t wa_reader_left(const wa_reader *r);
-wa_span wa_reader_bytes(wa_reader *r, size_t n);    /* the next n bytes */
+wa_span wa_reader_bytes(wa_reader *r, size_t n); /* the next n bytes */
 uint8_t wa_reader_u8(wa_reader *r);
 uint16_t wa_reader_le16(wa_reader *r);
 uint32_t wa_reader_le32(wa_reader *r);

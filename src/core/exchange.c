@@ -1,23 +1,27 @@
 #include "core/exchange.h"
 
-#define REFUSE(r) { WA_ACTION_REFUSE, WA_REASON_##r }
+/* clang-format off */
 #define OFFER { WA_ACTION_OFFER, WA_REASON_ANONYMOUS }
 #define BEGIN { WA_ACTION_BEGIN, WA_REASON_HANDSHAKE }
-#define STEP { WA_ACTION_STEP, WA_REASON_HANDSHAKE }
+#define STEP  { WA_ACTION_STEP, WA_REASON_HANDSHAKE }
 #define REUSE { WA_ACTION_REUSE, WA_REASON_OK }
+#define ENCOD { WA_ACTION_REFUSE, WA_REASON_BAD_ENCODING }
+#define TOKEN { WA_ACTION_REFUSE, WA_REASON_BAD_TOKEN }
+#define SEQ   { WA_ACTION_REFUSE, WA_REASON_OUT_OF_SEQUENCE }
 
 static const wa_cell table[WA_EVENT_COUNT][WA_STATE_COUNT] = {
-    /*                               NONE                    NTLM                     SPNEGO                   BOUND */
-    [WA_EVENT_MALFORMED] =         { REFUSE(BAD_ENCODING),    REFUSE(BAD_ENCODING),    REFUSE(BAD_ENCODING),    REFUSE(BAD_ENCODING) },
-    [WA_EVENT_NOTHING] =           { OFFER,                   OFFER,                   OFFER,                   REUSE },
-    [WA_EVENT_FOREIGN] =           { OFFER,                   OFFER,                   OFFER,                   OFFER },
-    [WA_EVENT_BAD_TOKEN] =         { REFUSE(BAD_TOKEN),       REFUSE(BAD_TOKEN),       REFUSE(BAD_TOKEN),       REFUSE(BAD_TOKEN) },
-    [WA_EVENT_NTLM_NEGOTIATE] =    { BEGIN,                   BEGIN,                   BEGIN,                   BEGIN },
-    [WA_EVENT_NTLM_AUTHENTICATE] = { REFUSE(OUT_OF_SEQUENCE), STEP,                    REFUSE(OUT_OF_SEQUENCE), REFUSE(OUT_OF_SEQUENCE) },
-    [WA_EVENT_SPNEGO_INIT] =       { BEGIN,                   BEGIN,                   BEGIN,                   BEGIN },
-    [WA_EVENT_SPNEGO_RESP] =       { REFUSE(OUT_OF_SEQUENCE), REFUSE(OUT_OF_SEQUENCE), STEP,                    REFUSE(OUT_OF_SEQUENCE) },
-    [WA_EVENT_KRB5] =              { BEGIN,                   BEGIN,                   BEGIN,                   BEGIN },
+    /*                                 NONE   NTLM   SPNEGO BOUND */
+    [WA_EVENT_MALFORMED]         = { ENCOD, ENCOD, ENCOD, ENCOD },
+    [WA_EVENT_NOTHING]           = { OFFER, OFFER, OFFER, REUSE },
+    [WA_EVENT_FOREIGN]           = { OFFER, OFFER, OFFER, OFFER },
+    [WA_EVENT_BAD_TOKEN]         = { TOKEN, TOKEN, TOKEN, TOKEN },
+    [WA_EVENT_NTLM_NEGOTIATE]    = { BEGIN, BEGIN, BEGIN, BEGIN },
+    [WA_EVENT_NTLM_AUTHENTICATE] = { SEQ,   STEP,  SEQ,   SEQ   },
+    [WA_EVENT_SPNEGO_INIT]       = { BEGIN, BEGIN, BEGIN, BEGIN },
+    [WA_EVENT_SPNEGO_RESP]       = { SEQ,   SEQ,   STEP,  SEQ   },
+    [WA_EVENT_KRB5]              = { BEGIN, BEGIN, BEGIN, BEGIN },
 };
+/* clang-format on */
 
 static const wa_event events[WA_TOKEN_COUNT] = {
     [WA_TOKEN_UNKNOWN] = WA_EVENT_BAD_TOKEN,
@@ -44,7 +48,7 @@ wa_event wa_exchange_event(wa_scheme scheme, wa_token_kind kind)
 
 wa_cell wa_exchange_lookup(wa_state state, wa_event event)
 {
-    static const wa_cell refuse = REFUSE(BAD_TOKEN);
+    static const wa_cell refuse = TOKEN;
 
     return state < WA_STATE_COUNT && event < WA_EVENT_COUNT ? table[event][state] : refuse;
 }

@@ -1,8 +1,9 @@
 /* The exchange: what a connection knows, what a request brings, and what follows from both.
  *
- * One table, no ifs.  Two things hold for every cell and are tested for every cell: a login comes only
- * from an engine that says DONE, and whatever the connection held is forgotten unless the action is
- * STEP or REUSE.  A token on a bound connection therefore always drops the old login first. */
+ * One table, no ifs.  Two things hold for every cell and are tested for every cell: a login comes
+ * only from an engine that says DONE, and whatever the connection held is forgotten unless the
+ * action is STEP or REUSE.  A token on a bound connection therefore always drops the old login
+ * first. */
 #ifndef WA_CORE_EXCHANGE_H
 #define WA_CORE_EXCHANGE_H
 
@@ -35,10 +36,10 @@ typedef enum {
 
 typedef enum {
     WA_ACTION_REFUSE = 0, /* answer as the reason says */
-    WA_ACTION_OFFER,      /* as anonymous: 401 with the offers, or let through where that is allowed */
-    WA_ACTION_BEGIN,      /* start an engine with the token */
-    WA_ACTION_STEP,       /* hand the token to the engine at work */
-    WA_ACTION_REUSE       /* serve under the connection's login */
+    WA_ACTION_OFFER, /* as anonymous: 401 with the offers, or let through where that is allowed */
+    WA_ACTION_BEGIN, /* start an engine with the token */
+    WA_ACTION_STEP,  /* hand the token to the engine at work */
+    WA_ACTION_REUSE  /* serve under the connection's login */
 } wa_action;
 
 typedef struct wa_cell {
@@ -55,8 +56,8 @@ typedef enum {
     WA_VERDICT_COUNT
 } wa_verdict;
 
-/* The event a token of this kind is under scheme.  Raw NTLM may come under either scheme; everything
- * else belongs to Negotiate. */
+/* The event a token of this kind is under scheme.  Raw NTLM may come under either scheme;
+ * everything else belongs to Negotiate. */
 wa_event wa_exchange_event(wa_scheme scheme, wa_token_kind kind);
 
 /* The cell; values outside the table are refused. */
@@ -65,8 +66,8 @@ wa_cell wa_exchange_lookup(wa_state state, wa_event event);
 /* True iff the connection's state survives the action. */
 bool wa_exchange_keeps(wa_action action);
 
-/* State after an engine's verdict.  event is the one that began the exchange, which tells which kind
- * of pending state it is; bind says whether a login may stay with the connection. */
+/* State after an engine's verdict.  event is the one that began the exchange, which tells which
+ * kind of pending state it is; bind says whether a login may stay with the connection. */
 wa_state wa_exchange_after(wa_verdict verdict, wa_event event, bool bind);
 
 const char *wa_state_name(wa_state state);

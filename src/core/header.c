@@ -19,13 +19,13 @@ static bool is_blank(char c)
 static bool is_tchar(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-        || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+           || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 static bool is_base64(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+'
-        || c == '/';
+           || c == '/';
 }
 
 bool wa_header_base64_len(wa_span text, size_t *decoded_len_out)

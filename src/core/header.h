@@ -1,7 +1,8 @@
 /* Splits the value of an Authorization header: scheme, and the base64 text behind it.
  *
- * What the words mean for the exchange is decided elsewhere; here a value is only well-formed or not.
- * Sources: RFC 7235 section 2.1 (grammar, schemes compare without case), RFC 4559 section 4.2. */
+ * What the words mean for the exchange is decided elsewhere; here a value is only well-formed or
+ * not. Sources: RFC 7235 section 2.1 (grammar, schemes compare without case), RFC 4559
+ * section 4.2. */
 #ifndef WA_CORE_HEADER_H
 #define WA_CORE_HEADER_H
 
@@ -33,12 +34,12 @@ typedef struct wa_header {
 /* Name of a scheme as it is written in a challenge; NULL for WA_SCHEME_OTHER. */
 const char *wa_scheme_name(wa_scheme scheme);
 
-/* Splits value, which may be NULL (no such header).  Two headers of one name arrive here joined by a
- * comma, which is not in the base64 alphabet, and so come out malformed. */
+/* Splits value, which may be NULL (no such header).  Two headers of one name arrive here joined
+ * by a comma, which is not in the base64 alphabet, and so come out malformed. */
 void wa_header_split(const char *value, wa_header *out);
 
-/* True iff text is RFC 4648 section 4 base64, whole quads, padded, at most two '=' and only at the
- * end; then *decoded_len_out is the length of what it stands for. */
+/* True iff text is RFC 4648 section 4 base64, whole quads, padded, at most two '=' and only at
+ * the end; then *decoded_len_out is the length of what it stands for. */
 bool wa_header_base64_len(wa_span text, size_t *decoded_len_out);
 
 #endif

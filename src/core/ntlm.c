@@ -11,8 +11,8 @@ enum {
     CHALLENGE_MIN = 32,
     CHALLENGE_PAYLOAD = 56, /* after the version, which is always there: as Windows does */
     AUTHENTICATE_MIN = 64,
-    BLOB_MIN = 28,          /* up to the AV pairs */
-    ANONYMOUS_LM_MAX = 1    /* an anonymous client sends one zero byte as LM response, or nothing */
+    BLOB_MIN = 28,       /* up to the AV pairs */
+    ANONYMOUS_LM_MAX = 1 /* an anonymous client sends one zero byte as LM response, or nothing */
 };
 
 /* [MS-NLMP] 2.2.2.1 */
@@ -53,8 +53,8 @@ static bool open_message(wa_span message, unsigned type, wa_reader *r)
     return wa_ntlm_message_type(message) == type;
 }
 
-/* Reads one {Len, MaxLen, BufferOffset} and resolves it; MaxLen is ignored, and so is the offset of an
- * empty field.  A field may not point into the fixed part, which ends at payload. */
+/* Reads one {Len, MaxLen, BufferOffset} and resolves it; MaxLen is ignored, and so is the offset
+ * of an empty field.  A field may not point into the fixed part, which ends at payload. */
 static wa_span field(wa_reader *r, size_t payload)
 {
     size_t len = wa_reader_le16(r);
@@ -125,8 +125,8 @@ static bool parse_av_pairs(wa_reader *r, wa_ntlm_blob *out)
     return false;
 }
 
-/* NTLMv2_CLIENT_CHALLENGE, [MS-NLMP] 2.2.2.7: RespType, HiRespType, Reserved1, Reserved2, TimeStamp,
- * ChallengeFromClient, Reserved3, AvPairs. */
+/* NTLMv2_CLIENT_CHALLENGE, [MS-NLMP] 2.2.2.7: RespType, HiRespType, Reserved1, Reserved2,
+ * TimeStamp, ChallengeFromClient, Reserved3, AvPairs. */
 static bool parse_blob(wa_span nt, wa_ntlm_blob *out)
 {
     wa_reader r;
@@ -146,9 +146,8 @@ static bool parse_blob(wa_span nt, wa_ntlm_blob *out)
 
 static bool is_anonymous(const wa_ntlm_authenticate *m)
 {
-    return m->user.n == 0
-        || (m->nt.n == 0 && m->lm.n <= ANONYMOUS_LM_MAX)
-        || (m->flags & WA_NTLM_ANONYMOUS) != 0;
+    return m->user.n == 0 || (m->nt.n == 0 && m->lm.n <= ANONYMOUS_LM_MAX)
+           || (m->flags & WA_NTLM_ANONYMOUS) != 0;
 }
 
 static wa_reason judge_shape(wa_span message, wa_ntlm_authenticate *m)
@@ -178,9 +177,10 @@ static wa_reason judge_shape(wa_span message, wa_ntlm_authenticate *m)
     return WA_REASON_OK;
 }
 
-/* [MS-NLMP] 2.2.1.3: Signature, MessageType, LmChallengeResponseFields, NtChallengeResponseFields,
- * DomainNameFields, UserNameFields, WorkstationFields, EncryptedRandomSessionKeyFields,
- * NegotiateFlags, Version (absent in many clients), MIC (absent unless the blob says so), Payload. */
+/* [MS-NLMP] 2.2.1.3: Signature, MessageType, LmChallengeResponseFields,
+ * NtChallengeResponseFields, DomainNameFields, UserNameFields, WorkstationFields,
+ * EncryptedRandomSessionKeyFields, NegotiateFlags, Version (absent in many clients), MIC (absent
+ * unless the blob says so), Payload. */
 wa_reason wa_ntlm_parse_authenticate(wa_span message, wa_ntlm_authenticate *out)
 {
     wa_reader r;
@@ -199,12 +199,12 @@ wa_reason wa_ntlm_parse_authenticate(wa_span message, wa_ntlm_authenticate *out)
     return r.bad ? WA_REASON_BAD_TOKEN : judge_shape(message, out);
 }
 
-/* [MS-NLMP] 3.2.5.1.1 and the echo rules of 2.2.2.5.  KEY_EXCH is not offered: no session key is used
- * for anything but the MIC.  LOCAL_CALL and DATAGRAM are never set. */
+/* [MS-NLMP] 3.2.5.1.1 and the echo rules of 2.2.2.5.  KEY_EXCH is not offered: no session key is
+ * used for anything but the MIC.  LOCAL_CALL and DATAGRAM are never set. */
 static uint32_t challenge_flags(uint32_t asked)
 {
     uint32_t flags = WA_NTLM_REQUEST_TARGET | WA_NTLM_NTLM | WA_NTLM_ALWAYS_SIGN
-                   | WA_NTLM_TARGET_INFO | WA_NTLM_TARGET_DOMAIN;
+                     | WA_NTLM_TARGET_INFO | WA_NTLM_TARGET_DOMAIN;
 
     flags |= asked & WA_NTLM_UNICODE ? WA_NTLM_UNICODE : WA_NTLM_OEM;
     flags |= asked & (WA_NTLM_SIGN | WA_NTLM_SEAL | WA_NTLM_ESS | WA_NTLM_VERSION);

@@ -1,7 +1,8 @@
 /* NTLMSSP messages: NEGOTIATE (1), CHALLENGE (2) and AUTHENTICATE (3), as bytes and as values.
  *
- * Decoding yields views into the message; nothing is judged by key or password here, only by shape.
- * The same checks run for a raw message and for one inside SPNEGO.  Source: [MS-NLMP] 2.2. */
+ * Decoding yields views into the message; nothing is judged by key or password here, only by
+ * shape. The same checks run for a raw message and for one inside SPNEGO.  Source: [MS-NLMP] 2.2.
+ */
 #ifndef WA_CORE_NTLM_H
 #define WA_CORE_NTLM_H
 
@@ -33,10 +34,10 @@
 
 enum {
     WA_NTLM_CHALLENGE_LEN = 8, /* server challenge */
-    WA_NTLM_HASH_LEN = 16,     /* NT hash, NTProofStr, session keys, MIC: all of MD4/MD5's length */
-    WA_NTLM_NTLMV1_LEN = 24,   /* an NT response of this length is NTLMv1 */
+    WA_NTLM_HASH_LEN = 16,   /* NT hash, NTProofStr, session keys, MIC: all of MD4/MD5's length */
+    WA_NTLM_NTLMV1_LEN = 24, /* an NT response of this length is NTLMv1 */
     WA_NTLM_MESSAGE_MAX = 2048, /* a CHALLENGE we build never exceeds this */
-    WA_NTLM_NAME_MAX = 512     /* bytes of a name field; Windows' own limits are far below */
+    WA_NTLM_NAME_MAX = 512      /* bytes of a name field; Windows' own limits are far below */
 };
 
 typedef struct wa_ntlm_negotiate {
@@ -53,23 +54,24 @@ typedef struct wa_ntlm_blob {
 
 typedef struct wa_ntlm_authenticate {
     uint32_t flags;
-    wa_span lm;          /* LM response */
-    wa_span nt;          /* NT response: NTProofStr and the blob it covers */
-    wa_span domain;      /* in the encoding the flags name */
+    wa_span lm;     /* LM response */
+    wa_span nt;     /* NT response: NTProofStr and the blob it covers */
+    wa_span domain; /* in the encoding the flags name */
     wa_span user;
     wa_span workstation;
     wa_span session_key; /* EncryptedRandomSessionKey */
     wa_ntlm_blob blob;
-    bool has_mic;        /* the blob says a MIC is there; then its 16 bytes were found in bounds */
+    bool has_mic; /* the blob says a MIC is there; then its 16 bytes were found in bounds */
 } wa_ntlm_authenticate;
 
 enum { WA_NTLM_MIC_OFFSET = 72 }; /* of the MIC in an AUTHENTICATE, when there is one */
 
-/* Names that go into a CHALLENGE, UTF-8.  netbios_domain and netbios_computer must not be NULL; the
- * DNS names may be. */
+/* Names that go into a CHALLENGE, UTF-8.  netbios_domain and netbios_computer must not be NULL;
+ * the DNS names may be. */
 typedef struct wa_ntlm_target {
     const char *netbios_domain;
-    const char *netbios_computer; /* of the account the authority is reached with: DCs compare it */
+    const char
+        *netbios_computer; /* of the account the authority is reached with: DCs compare it */
     const char *dns_domain;
     const char *dns_computer;
 } wa_ntlm_target;
@@ -93,8 +95,8 @@ bool wa_ntlm_build_challenge(const wa_ntlm_negotiate *negotiate, const wa_ntlm_t
 /* Finds the server challenge and the flags in a CHALLENGE somebody else built. */
 bool wa_ntlm_parse_challenge(wa_span message, wa_span *challenge_out, uint32_t *flags_out);
 
-/* Name field as UTF-8.  OEM names are taken as UTF-8, of which ASCII is a part: the code page of the
- * other side is not known.  False: not well-formed, or out too small. */
+/* Name field as UTF-8.  OEM names are taken as UTF-8, of which ASCII is a part: the code page of
+ * the other side is not known.  False: not well-formed, or out too small. */
 bool wa_ntlm_name_to_utf8(wa_span name, uint32_t flags, wa_writer *out);
 
 /* Name field as UTF-16LE, the form the hash is computed over. */

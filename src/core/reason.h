@@ -1,8 +1,8 @@
 /* Why a request was let in or refused: one row per reason, and everything that follows from it.
  *
  * The token is stable: it is what WINAUTH_REASON carries and what the README explains.  Answer,
- * sub-status and Win32 code give the client's and the log's view; the advice is the second half of
- * the log line and tells the administrator what to do.  A new reason is one new row here. */
+ * sub-status and Win32 code give the client's and the log's view; the advice is the second half
+ * of the log line and tells the administrator what to do.  A new reason is one new row here. */
 #ifndef WA_CORE_REASON_H
 #define WA_CORE_REASON_H
 
@@ -29,6 +29,7 @@ typedef enum {
 /* X(name, token, answer, loudness, sub-status, win32, advice).
  * Sub-status: KB943891.  Win32: the unsigned decimal IIS logs for the same event (SEC_E_* or
  * ERROR_*).  Zero is the value a bug would leave behind, and it denies. */
+/* clang-format off */
 #define WA_REASONS(X)                                                                              \
     X(BAD_TOKEN, "bad-token", DENY, NOTE, 1, 2148074248u,                                          \
       "the token is not one this server can use; a broken client or a probe")                      \
@@ -117,21 +118,22 @@ typedef enum {
       "the connection's login reached WinAuthPersistLimit or the end of its ticket")               \
     X(POLICY_CHANGED, "policy-changed", DENY, QUIET, 2, 5,                                         \
       "the connection's login does not meet this section's demands")
+/* clang-format on */
 
 typedef enum {
 #define X(name, token, answer, loud, substatus, win32, advice) WA_REASON_##name,
     WA_REASONS(X)
 #undef X
-    WA_REASON_COUNT
+        WA_REASON_COUNT
 } wa_reason;
 
 typedef struct wa_reason_row {
-    const char *token;   /* stable word */
-    wa_answer answer;    /* what the client gets */
-    wa_loud loud;        /* what the log gets */
-    unsigned substatus;  /* IIS sub-status */
-    uint32_t win32;      /* IIS sc-win32-status */
-    const char *advice;  /* what the administrator should do */
+    const char *token;  /* stable word */
+    wa_answer answer;   /* what the client gets */
+    wa_loud loud;       /* what the log gets */
+    unsigned substatus; /* IIS sub-status */
+    uint32_t win32;     /* IIS sc-win32-status */
+    const char *advice; /* what the administrator should do */
 } wa_reason_row;
 
 /* The row of reason; that of WA_REASON_BAD_TOKEN for a value outside the table. */

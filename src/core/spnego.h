@@ -1,8 +1,9 @@
 /* Just enough of SPNEGO to see what is inside a token before a library is handed it.
  *
  * The negotiation itself is GSSAPI's.  We look for two things only: which mechanism the client
- * chose, so that the right acceptor credential is used, and an NTLM message inside, so that it can be
- * checked like a raw one.  Sources: RFC 4178 section 4.2, RFC 2743 section 3.1 (framing), X.690. */
+ * chose, so that the right acceptor credential is used, and an NTLM message inside, so that it
+ * can be checked like a raw one.  Sources: RFC 4178 section 4.2, RFC 2743 section 3.1 (framing),
+ * X.690. */
 #ifndef WA_CORE_SPNEGO_H
 #define WA_CORE_SPNEGO_H
 
@@ -29,8 +30,8 @@ typedef struct wa_spnego_resp {
     wa_span response_token; /* may be empty */
 } wa_spnego_resp;
 
-/* Mechanism named by the GSS framing "60 len 06 len OID" at the start of token, WA_MECH_OTHER when
- * there is no such framing; *inner_out is what follows the OID. */
+/* Mechanism named by the GSS framing "60 len 06 len OID" at the start of token, WA_MECH_OTHER
+ * when there is no such framing; *inner_out is what follows the OID. */
 wa_mech wa_spnego_framing(wa_span token, wa_span *inner_out);
 
 /* Decodes an InitialContextToken with a NegTokenInit.  False: not one, or not well-formed. */

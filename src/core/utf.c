@@ -65,7 +65,8 @@ bool wa_utf16_to_utf8(wa_span in, wa_writer *out)
     return !r.bad && !out->bad;
 }
 
-/* Next code point of r, or 0 when the text is not well-formed (0 itself is not allowed either). */
+/* Next code point of r, or 0 when the text is not well-formed (0 itself is not allowed either).
+ */
 static uint32_t get_utf8(wa_reader *r)
 {
     static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -130,7 +131,8 @@ static uint32_t upcase(uint32_t c)
         return c;
     }
     up = towupper_l((wint_t)c, upcase_locale);
-    /* A letter whose capital is ASCII (long s, dotless i) stays: no name may turn into another. */
+    /* A letter whose capital is ASCII (long s, dotless i) stays: no name may turn into another.
+     */
     return up >= 0x80 && up <= 0xffff ? (uint32_t)up : c;
 }
 

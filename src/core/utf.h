@@ -1,8 +1,8 @@
 /* UTF-8 and UTF-16LE, and the upper case NTLM hashes names in.
  *
- * Strict both ways: surrogates out of pair, overlong forms and U+0000 are errors, because a name that
- * two programs read differently is a name that can be confused.  Sources: RFC 3629, RFC 2781,
- * [MS-NLMP] 2.2 (Unicode strings are UTF-16LE without terminator). */
+ * Strict both ways: surrogates out of pair, overlong forms and U+0000 are errors, because a name
+ * that two programs read differently is a name that can be confused.  Sources: RFC 3629, RFC
+ * 2781, [MS-NLMP] 2.2 (Unicode strings are UTF-16LE without terminator). */
 #ifndef WA_CORE_UTF_H
 #define WA_CORE_UTF_H
 
@@ -17,12 +17,12 @@ bool wa_utf8_to_utf16(wa_span in, wa_writer *out);
 /* True iff s is well-formed UTF-8 without U+0000. */
 bool wa_utf8_valid(wa_span s);
 
-/* Upper-cases UTF-16LE in place, one 16-bit unit to one, as Windows does (no unit ever becomes two).
- * Letters beyond ASCII are mapped by the C library's table for C.UTF-8. */
+/* Upper-cases UTF-16LE in place, one 16-bit unit to one, as Windows does (no unit ever becomes
+ * two). Letters beyond ASCII are mapped by the C library's table for C.UTF-8. */
 void wa_utf16_upcase(unsigned char *s, size_t n);
 
-/* Prepares the table wa_utf16_upcase uses; call once before threads exist.  False: the C library has
- * no UTF-8 locale, and only ASCII will be mapped. */
+/* Prepares the table wa_utf16_upcase uses; call once before threads exist.  False: the C library
+ * has no UTF-8 locale, and only ASCII will be mapped. */
 bool wa_utf_init(void);
 
 #endif

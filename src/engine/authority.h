@@ -1,7 +1,7 @@
 /* Who judges an NTLM response: winbindd on behalf of the domain, or a file of accounts.
  *
- * One response is submitted exactly once: a second try with the same wrong password would count twice
- * towards the domain's lockout. */
+ * One response is submitted exactly once: a second try with the same wrong password would count
+ * twice towards the domain's lockout. */
 #ifndef WA_ENGINE_AUTHORITY_H
 #define WA_ENGINE_AUTHORITY_H
 
@@ -36,35 +36,40 @@ struct wa_authority {
     const char *spec; /* as configured: "winbind" or "file:PATH" */
     bool local;       /* judging costs nothing and has no side effect, so it may be done twice */
 
-    /* Prepares the child's part (shelves, mutexes).  Called once per child before threads serve. */
+    /* Prepares the child's part (shelves, mutexes).  Called once per child before threads serve.
+     */
     void (*open)(wa_authority *authority, apr_pool_t *pchild);
 
-    /* Names for our challenge, in pool.  False: the authority does not answer; *detail says why. */
+    /* Names for our challenge, in pool.  False: the authority does not answer; *detail says why.
+     */
     bool (*target)(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
                    const char **detail);
 
     /* Judges a response.  out is zeroed by the caller; strings go to pool. */
-    void (*judge)(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool, wa_ruling *out);
+    void (*judge)(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
+                  wa_ruling *out);
 
     /* Canonical account behind a name somebody else has judged.  Strings go to pool. */
-    void (*resolve)(wa_authority *authority, const char *user, const char *domain, apr_pool_t *pool,
-                    wa_ruling *out);
+    void (*resolve)(wa_authority *authority, const char *user, const char *domain,
+                    apr_pool_t *pool, wa_ruling *out);
 };
 
-/* Fills out from an AUTHENTICATE and the challenge it answers; strings go to pool.  False: a name is not
- * well-formed. */
+/* Fills out from an AUTHENTICATE and the challenge it answers; strings go to pool.  False: a name
+ * is not well-formed. */
 bool wa_logon_read(const wa_ntlm_authenticate *message, const unsigned char *challenge,
                    apr_pool_t *pool, wa_logon *out);
 
 /* Fills out for anything but DONE. */
 void wa_ruling_set(wa_ruling *out, wa_verdict verdict, wa_reason reason, const char *detail);
 
-/* An authority that reads accounts from path: DOMAIN:USER:PASSWORD or smbpasswd lines.  realms maps
- * UPN suffixes to NetBIOS domains.  NULL, and *error set, when the file cannot be used now. */
+/* An authority that reads accounts from path: DOMAIN:USER:PASSWORD or smbpasswd lines.  realms
+ * maps UPN suffixes to NetBIOS domains.  NULL, and *error set, when the file cannot be used now.
+ */
 wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr_pool_t *pconf,
                                 const char **error);
 
-/* The authority behind winbindd.  NULL, and *error set, when it does not answer now and must is set. */
+/* The authority behind winbindd.  NULL, and *error set, when it does not answer now and must is
+ * set. */
 wa_authority *wa_authority_winbind(const apr_table_t *realms, bool must, apr_pool_t *pconf,
                                    const char **error);
 

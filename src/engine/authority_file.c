@@ -1,8 +1,9 @@
 /* The file authority: accounts in a file, for machines without a domain and for tests.
  *
- * Lines are DOMAIN:USER:PASSWORD or smbpasswd's [DOMAIN\]USER:UID:LMHASH:NTHASH:[FLAGS]:…, the two
- * formats gss-ntlmssp reads too.  The file is parsed once into a hash table; before each logon a
- * stat tells whether it changed.  Clear passwords are hashed while parsing and not kept. */
+ * Lines are DOMAIN:USER:PASSWORD or smbpasswd's [DOMAIN\]USER:UID:LMHASH:NTHASH:[FLAGS]:…, the
+ * two formats gss-ntlmssp reads too.  The file is parsed once into a hash table; before each
+ * logon a stat tells whether it changed.  Clear passwords are hashed while parsing and not kept.
+ */
 #include "engine/authority.h"
 
 #include "core/utf.h"
@@ -30,7 +31,7 @@ typedef struct entry {
     const char *name;
     const char *domain; /* NULL: the line names none */
     unsigned char nt_hash[WA_NTLM_HASH_LEN];
-    wa_reason refusal;  /* WA_REASON_OK, or why the account may not log in */
+    wa_reason refusal; /* WA_REASON_OK, or why the account may not log in */
 } entry;
 
 typedef struct table {
@@ -45,11 +46,12 @@ typedef struct table {
 typedef struct file_authority {
     wa_authority base;
     const char *path;
-    const char *host;           /* NetBIOS name of this machine */
+    const char *host; /* NetBIOS name of this machine */
     const apr_table_t *realms;
-    apr_pool_t *pool;           /* parent of the table's pool; only touched under the mutex */
-    apr_thread_mutex_t *mutex;  /* guards table; NULL until open(), when there is one thread only */
-    table *table;               /* NULL: the file could not be used when last looked at */
+    apr_pool_t *pool; /* parent of the table's pool; only touched under the mutex */
+    apr_thread_mutex_t
+        *mutex;   /* guards table; NULL until open(), when there is one thread only */
+    table *table; /* NULL: the file could not be used when last looked at */
 } file_authority;
 
 /* Key of an account: case of names does not matter, a backslash cannot be part of one. */
@@ -126,7 +128,8 @@ static const char *parse_plain(char **field, apr_pool_t *pool, entry *e)
     e->domain = apr_pstrdup(pool, field[0]);
     e->name = apr_pstrdup(pool, field[1]);
     e->refusal = WA_REASON_OK;
-    return wa_ntlmhash_password(field[2], e->nt_hash) ? NULL : "password is not UTF-8 or too long";
+    return wa_ntlmhash_password(field[2], e->nt_hash) ? NULL
+                                                      : "password is not UTF-8 or too long";
 }
 
 static size_t split(char *line, char **field, size_t max)
@@ -222,10 +225,13 @@ static const char *judge_file(const apr_finfo_t *info, const char *path, apr_poo
     return NULL;
 }
 
-enum { WANTED = APR_FINFO_MTIME | APR_FINFO_SIZE | APR_FINFO_INODE | APR_FINFO_TYPE | APR_FINFO_PROT };
+enum {
+    WANTED = APR_FINFO_MTIME | APR_FINFO_SIZE | APR_FINFO_INODE | APR_FINFO_TYPE | APR_FINFO_PROT
+};
 
 /* Reads the file into a new table in a pool below parent, or NULL and *error in error_pool. */
-static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool, const char **error)
+static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool,
+                   const char **error)
 {
     apr_pool_t *pool;
     apr_file_t *file;
@@ -267,8 +273,7 @@ static const table *current(file_authority *a, apr_pool_t *pool, const char **er
 {
     apr_finfo_t info;
 
-    if (a->table != NULL
-        && apr_stat(&info, a->path, WANTED, pool) == APR_SUCCESS
+    if (a->table != NULL && apr_stat(&info, a->path, WANTED, pool) == APR_SUCCESS
         && info.mtime == a->table->mtime && info.inode == a->table->inode
         && info.size == a->table->size && judge_file(&info, a->path, pool) == NULL) {
         return a->table;
@@ -335,7 +340,8 @@ static const entry *look_up(const file_authority *a, const table *t, const char 
     return e;
 }
 
-/* Copies out of the table all that is needed, so that nothing points into it once it is unlocked. */
+/* Copies out of the table all that is needed, so that nothing points into it once it is unlocked.
+ */
 static bool fetch(file_authority *a, const char *domain, const char *user, apr_pool_t *pool,
                   entry *out, wa_ruling *ruling)
 {
@@ -364,7 +370,8 @@ static bool fetch(file_authority *a, const char *domain, const char *user, apr_p
     return true;
 }
 
-static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool, wa_ruling *out)
+static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
+                  wa_ruling *out)
 {
     file_authority *a = (file_authority *)authority;
     entry e;
@@ -374,9 +381,9 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
     }
     /* the password first: an account's state is told to nobody who does not know it */
     if (!wa_ntlmhash_verify(e.nt_hash, logon->challenge, logon->message, out->session_key)) {
-        wa_ruling_set(out, WA_VERDICT_FAILED,
-                      e.refusal == WA_REASON_LOGON_RESTRICTED ? e.refusal : WA_REASON_BAD_PASSWORD,
-                      NULL);
+        wa_ruling_set(
+            out, WA_VERDICT_FAILED,
+            e.refusal == WA_REASON_LOGON_RESTRICTED ? e.refusal : WA_REASON_BAD_PASSWORD, NULL);
     }
     else if (e.refusal != WA_REASON_OK) {
         wa_ruling_set(out, WA_VERDICT_FAILED, e.refusal, NULL);
@@ -387,8 +394,8 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
     wa_secret_wipe(e.nt_hash, sizeof(e.nt_hash));
 }
 
-static void resolve(wa_authority *authority, const char *user, const char *domain, apr_pool_t *pool,
-                    wa_ruling *out)
+static void resolve(wa_authority *authority, const char *user, const char *domain,
+                    apr_pool_t *pool, wa_ruling *out)
 {
     entry e;
 
@@ -422,7 +429,8 @@ static void open_child(wa_authority *authority, apr_pool_t *pchild)
 {
     file_authority *a = (file_authority *)authority;
 
-    /* without a mutex there is no safe way to re-read the file: better no child than a racy one */
+    /* without a mutex there is no safe way to re-read the file: better no child than a racy one
+     */
     if (apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS) {
         abort();
     }

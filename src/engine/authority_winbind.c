@@ -32,6 +32,7 @@ typedef struct winbind_authority {
     apr_pool_t *pool;          /* of names; cleared with them */
 } winbind_authority;
 
+/* clang-format off */
 /* Statuses that are a judgement.  Everything else means that nobody judged. */
 static const struct {
     uint32_t status;
@@ -57,6 +58,7 @@ static const struct {
     { 0xc0000199u, WA_REASON_MACHINE_ACCOUNT_REFUSED }, /* NOLOGON_WORKSTATION_TRUST_ACCOUNT */
     { 0xc000019au, WA_REASON_MACHINE_ACCOUNT_REFUSED }, /* NOLOGON_SERVER_TRUST_ACCOUNT */
 };
+/* clang-format on */
 
 static void rule_status(uint32_t status, const char *text, apr_pool_t *pool, wa_ruling *out)
 {
@@ -98,8 +100,10 @@ static void give_back(winbind_authority *a, struct wbcContext *ctx, bool good)
 
 static const char *explain(wbcErr rc, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%s: is winbindd running, and may httpd's user enter its "
-                        "winbindd_privileged directory?", wbcErrorString(rc));
+    return apr_psprintf(pool,
+                        "%s: is winbindd running, and may httpd's user enter its "
+                        "winbindd_privileged directory?",
+                        wbcErrorString(rc));
 }
 
 static const char *upper(apr_pool_t *pool, const char *s)
@@ -202,11 +206,11 @@ static bool is_guest(const struct wbcAuthUserInfo *info)
     sid = &info->sids[0].sid;
     /* S-1-5-21-…-501 is Guest, anything shorter a well-known identity such as S-1-5-7 */
     return sid->num_auths < 5 || sid->num_auths > WBC_MAXSUBAUTHS
-        || sid->sub_auths[sid->num_auths - 1] == RID_GUEST;
+           || sid->sub_auths[sid->num_auths - 1] == RID_GUEST;
 }
 
-static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *info, apr_pool_t *pool,
-                         wa_ruling *out)
+static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *info,
+                         apr_pool_t *pool, wa_ruling *out)
 {
     char sid[WBC_SID_STRING_BUFLEN];
 
@@ -244,7 +248,8 @@ static void fill_params(const wa_logon *logon, struct wbcAuthUserParams *params)
     params->password.response.lm_data = (uint8_t *)(uintptr_t)m->lm.p;
 }
 
-static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool, wa_ruling *out)
+static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
+                  wa_ruling *out)
 {
     winbind_authority *a = (winbind_authority *)authority;
     struct wbcAuthErrorInfo *error = NULL;
@@ -283,7 +288,8 @@ static void rule_sid(winbind_authority *a, struct wbcContext *ctx, const struct 
     char *name = NULL;
 
     if (wbcCtxLookupSid(ctx, sid, &domain, &name, &type) != WBC_ERR_SUCCESS
-        || type != WBC_SID_NAME_USER || !wa_account_name_ok(name) || !wa_account_name_ok(domain)) {
+        || type != WBC_SID_NAME_USER || !wa_account_name_ok(name)
+        || !wa_account_name_ok(domain)) {
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER, "no user has this SID");
     }
     else {
@@ -296,8 +302,8 @@ static void rule_sid(winbind_authority *a, struct wbcContext *ctx, const struct 
     wbcFreeMemory(name);
 }
 
-static void resolve(wa_authority *authority, const char *user, const char *domain, apr_pool_t *pool,
-                    wa_ruling *out)
+static void resolve(wa_authority *authority, const char *user, const char *domain,
+                    apr_pool_t *pool, wa_ruling *out)
 {
     winbind_authority *a = (winbind_authority *)authority;
     struct wbcContext *ctx = take(a);

@@ -1,8 +1,9 @@
 /* One exchange with one client, whatever mechanism is at work.
  *
- * begin makes an exchange in a pool of its own; step feeds it the client's tokens one by one until
- * the verdict is something else than CONTINUE.  Destroying the pool ends the exchange and frees what
- * it holds.  An exchange is used by one request at a time: it belongs to one connection. */
+ * begin makes an exchange in a pool of its own; step feeds it the client's tokens one by one
+ * until the verdict is something else than CONTINUE.  Destroying the pool ends the exchange and
+ * frees what it holds.  An exchange is used by one request at a time: it belongs to one
+ * connection. */
 #ifndef WA_ENGINE_ENGINE_H
 #define WA_ENGINE_ENGINE_H
 
@@ -13,11 +14,11 @@
 #include <apr_pools.h>
 
 typedef struct wa_step {
-    wa_verdict verdict;          /* FAILED until an engine says otherwise */
-    wa_reason reason;            /* for FAILED and UNAVAILABLE */
-    wa_span token;               /* to send back; in the request's pool; may be empty */
-    const char *detail;          /* for the log, never for the client; or NULL */
-    wa_identity *identity;       /* in the exchange's pool; set iff verdict == DONE */
+    wa_verdict verdict;    /* FAILED until an engine says otherwise */
+    wa_reason reason;      /* for FAILED and UNAVAILABLE */
+    wa_span token;         /* to send back; in the request's pool; may be empty */
+    const char *detail;    /* for the log, never for the client; or NULL */
+    wa_identity *identity; /* in the exchange's pool; set iff verdict == DONE */
 } wa_step;
 
 typedef struct wa_engine wa_engine;

@@ -1,9 +1,9 @@
 /* Kerberos and SPNEGO through GSSAPI.
  *
  * The library negotiates and verifies.  What stays with us: choosing the credential by what the
- * client proposes, judging any NTLM message inside SPNEGO like a raw one before gss-ntlmssp sees it,
- * and turning the library's names into an account.  The context is deleted as soon as the identity
- * has been read, and on every failure; it is inquired only when it is complete. */
+ * client proposes, judging any NTLM message inside SPNEGO like a raw one before gss-ntlmssp sees
+ * it, and turning the library's names into an account.  The context is deleted as soon as the
+ * identity has been read, and on every failure; it is inquired only when it is complete. */
 #include "engine/engine.h"
 
 #include "core/spnego.h"
@@ -19,11 +19,11 @@ typedef struct gss_exchange {
     wa_engine base;
     const wa_trust *trust;
     bool kerberos_only;
-    wa_gsscred_kind kind;                       /* NONE before the first token */
+    wa_gsscred_kind kind; /* NONE before the first token */
     gss_ctx_id_t ctx;
-    bool has_nonce;                             /* gss-ntlmssp's challenge is out, nonce is its */
+    bool has_nonce; /* gss-ntlmssp's challenge is out, nonce is its */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
-    const char *user;                           /* as typed in the NTLM message inside; or NULL */
+    const char *user; /* as typed in the NTLM message inside; or NULL */
     const char *domain;
 } gss_exchange;
 
@@ -55,8 +55,9 @@ static wa_gsscred_kind kind_for(const gss_exchange *x, wa_mech mech)
     return WA_GSSCRED_NONE;
 }
 
-/* The first mechanism of the client's list that we have decides (RFC 4178 section 4.1: the acceptor
- * chooses by the initiator's preference).  *inner_out is the optimistic token when it is for that one. */
+/* The first mechanism of the client's list that we have decides (RFC 4178 section 4.1: the
+ * acceptor chooses by the initiator's preference).  *inner_out is the optimistic token when it is
+ * for that one. */
 static wa_reason choose_from(gss_exchange *x, const wa_spnego_init *init, wa_span *inner_out)
 {
     size_t i;
@@ -96,8 +97,9 @@ static wa_reason open_token(gss_exchange *x, wa_span token, wa_span *inner_out)
                                               : WA_REASON_BAD_TOKEN;
 }
 
-/* A local authority judges the response itself: it knows the reason of a refusal, which gss-ntlmssp
- * does not tell, and gss-ntlmssp would go on to winbindd with a user the file does not have. */
+/* A local authority judges the response itself: it knows the reason of a refusal, which
+ * gss-ntlmssp does not tell, and gss-ntlmssp would go on to winbindd with a user the file does
+ * not have. */
 static wa_reason judge_locally(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool,
                                wa_step *out)
 {
@@ -114,12 +116,14 @@ static wa_reason judge_locally(gss_exchange *x, const wa_logon *logon, apr_pool_
         return WA_REASON_OK;
     }
     out->verdict = ruling.verdict;
-    out->detail = ruling.detail != NULL ? ruling.detail
-                                        : apr_pstrcat(pool, logon->domain, "\\", logon->user, NULL);
+    out->detail = ruling.detail != NULL
+                      ? ruling.detail
+                      : apr_pstrcat(pool, logon->domain, "\\", logon->user, NULL);
     return ruling.reason;
 }
 
-static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *pool, wa_step *out)
+static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *pool,
+                                    wa_step *out)
 {
     wa_ntlm_authenticate message;
     wa_logon logon;
@@ -211,7 +215,7 @@ static bool krb5_account(const gss_exchange *x, const char *client, const char *
     out->realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
     out->domain = apr_table_get(x->trust->realms, out->realm);
     out->home = service != NULL && wa_account_split_principal(service, &ignored, &own_realm)
-             && wa_span_equal(realm, own_realm);
+                && wa_span_equal(realm, own_realm);
     return true;
 }
 
@@ -248,7 +252,8 @@ static void read_ntlm(gss_exchange *x, wa_identity *identity, wa_step *out)
 
     memset(&ruling, 0, sizeof(ruling));
     if (x->user == NULL) {
-        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_OUT_OF_SEQUENCE, "no NTLM message was seen");
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_OUT_OF_SEQUENCE,
+                     "no NTLM message was seen");
         return;
     }
     x->trust->authority->resolve(x->trust->authority, x->user, x->domain, x->base.pool, &ruling);
@@ -262,7 +267,8 @@ static void read_ntlm(gss_exchange *x, wa_identity *identity, wa_step *out)
     out->verdict = WA_VERDICT_DONE;
 }
 
-/* The identity behind a complete context.  Both the mechanism and the credential must say the same. */
+/* The identity behind a complete context.  Both the mechanism and the credential must say the
+ * same. */
 static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
 {
     wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
@@ -298,8 +304,8 @@ static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
     }
 }
 
-/* gss-ntlmssp reports every failure alike.  With a local authority the response was right, so the MIC
- * or the negotiation was not; otherwise ask whether the authority is there at all. */
+/* gss-ntlmssp reports every failure alike.  With a local authority the response was right, so the
+ * MIC or the negotiation was not; otherwise ask whether the authority is there at all. */
 static void ntlm_failure(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_pool_t *pool,
                          wa_step *out)
 {
@@ -326,11 +332,11 @@ static void ntlm_failure(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_
     }
 }
 
-/* SPNEGO replaces the mechanism's minor status by a number of its own.  The Kerberos token inside,
- * judged once more without SPNEGO around it, fails for the same cause and names it.  Only asked after
- * a failure, and what it says never lets anybody in. */
-static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner, OM_uint32 *major,
-                    OM_uint32 *minor)
+/* SPNEGO replaces the mechanism's minor status by a number of its own.  The Kerberos token
+ * inside, judged once more without SPNEGO around it, fails for the same cause and names it.  Only
+ * asked after a failure, and what it says never lets anybody in. */
+static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner,
+                    OM_uint32 *major, OM_uint32 *minor)
 {
     gss_buffer_desc in = { inner.n, (void *)(uintptr_t)inner.p };
     gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
@@ -342,9 +348,9 @@ static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner
     if (x->kind != WA_GSSCRED_SPNEGO_KRB5 || wa_token_sniff(inner) != WA_TOKEN_KRB5) {
         return;
     }
-    inner_major = gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5),
-                                         &in, GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL,
-                                         NULL, NULL);
+    inner_major =
+        gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5), &in,
+                               GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
     if (GSS_ERROR(inner_major)) {
         *major = inner_major;
         *minor = inner_minor;
@@ -382,16 +388,18 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
-    OM_uint32 major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind), &in,
-                                             GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL,
-                                             NULL, NULL);
+    OM_uint32 major =
+        gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind), &in,
+                               GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
 
     if (GSS_ERROR(major)) {
-        accept_failed(x, cred, inner, major, minor, pool, out); /* an error token stays here: 401 says enough */
+        accept_failed(x, cred, inner, major, minor, pool,
+                      out); /* an error token stays here: 401 says enough */
     }
     else {
         if (answer.length > 0) {
-            out->token = wa_span_of(apr_pmemdup(pool, answer.value, answer.length), answer.length);
+            out->token =
+                wa_span_of(apr_pmemdup(pool, answer.value, answer.length), answer.length);
         }
         if (major & GSS_S_CONTINUE_NEEDED) {
             note_challenge(x, out->token);

@@ -9,10 +9,13 @@
 
 enum { IDLE_CREDENTIALS = 32 };
 
-const gss_OID_desc wa_gss_mech_krb5 = { 9, (void *)(uintptr_t)"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02" };
-const gss_OID_desc wa_gss_mech_ntlm = { 10,
-                                        (void *)(uintptr_t)"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a" };
-static const gss_OID_desc mech_spnego = { 6, (void *)(uintptr_t)"\x2b\x06\x01\x05\x05\x02" };
+const gss_OID_desc wa_gss_mech_krb5 = {
+    9, (void *)(uintptr_t) "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"
+};
+const gss_OID_desc wa_gss_mech_ntlm = {
+    10, (void *)(uintptr_t) "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"
+};
+static const gss_OID_desc mech_spnego = { 6, (void *)(uintptr_t) "\x2b\x06\x01\x05\x05\x02" };
 
 struct wa_gsscred {
     gss_cred_id_t plain;  /* krb5 alone; GSS_C_NO_CREDENTIAL in an NTLM credential */
@@ -113,7 +116,8 @@ static OM_uint32 restrict_to(gss_cred_id_t cred, const gss_OID_desc *mech, OM_ui
     return gss_set_neg_mechs(minor, cred, &mechs);
 }
 
-/* The plain credential first: it fails when the keytab is missing or empty, which SPNEGO's hides. */
+/* The plain credential first: it fails when the keytab is missing or empty, which SPNEGO's hides.
+ */
 static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *cred)
 {
     gss_name_t name;
@@ -136,8 +140,8 @@ static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *
 static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
 {
     gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)&mech_spnego };
-    OM_uint32 major = gss_acquire_cred(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs, GSS_C_ACCEPT,
-                                       &cred->spnego, NULL, NULL);
+    OM_uint32 major = gss_acquire_cred(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs,
+                                       GSS_C_ACCEPT, &cred->spnego, NULL, NULL);
 
     return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
 }
@@ -177,8 +181,8 @@ wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_poo
         *detail = "out of memory";
         return NULL;
     }
-    major = kind == WA_GSSCRED_SPNEGO_NTLM ? make_ntlm(&minor, cred)
-                                           : make_krb5(trust, &minor, cred);
+    major =
+        kind == WA_GSSCRED_SPNEGO_NTLM ? make_ntlm(&minor, cred) : make_krb5(trust, &minor, cred);
     if (GSS_ERROR(major)) {
         *detail = wa_gss_error(major, minor, GSS_C_NO_OID, pool);
         release(cred);
@@ -192,7 +196,8 @@ gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind)
     return kind == WA_GSSCRED_KRB5 ? cred->plain : cred->spnego;
 }
 
-void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred, bool good)
+void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred,
+                          bool good)
 {
     if (good) {
         wa_spares_put(shelf(trust, kind), cred);

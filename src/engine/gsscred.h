@@ -1,9 +1,9 @@
 /* Acceptor credentials, one kind per mechanism, kept idle per child.
  *
- * Never one credential for everything: gss-ntlmssp 1.2.0 builds a broken credential when it is handed
- * a credential store and the process then dies of a raw NTLM token; and a client's SPNEGO must find
- * exactly the mechanisms that are allowed.  So Kerberos comes from the keytab with {krb5} as its only
- * negotiable mechanism, NTLM without any store with {ntlmssp}. */
+ * Never one credential for everything: gss-ntlmssp 1.2.0 builds a broken credential when it is
+ * handed a credential store and the process then dies of a raw NTLM token; and a client's SPNEGO
+ * must find exactly the mechanisms that are allowed.  So Kerberos comes from the keytab with
+ * {krb5} as its only negotiable mechanism, NTLM without any store with {ntlmssp}. */
 #ifndef WA_ENGINE_GSSCRED_H
 #define WA_ENGINE_GSSCRED_H
 
@@ -26,8 +26,8 @@ extern const gss_OID_desc wa_gss_mech_ntlm;
 /* Sets up the shelves of a child. */
 void wa_gsscred_open(wa_trust *trust, apr_pool_t *pchild);
 
-/* A credential of this kind, the caller's until it is given back; NULL when none can be made, which
- * means that keys or mechanism are missing; *detail, in pool, says why. */
+/* A credential of this kind, the caller's until it is given back; NULL when none can be made,
+ * which means that keys or mechanism are missing; *detail, in pool, says why. */
 wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
                             const char **detail);
 
@@ -35,9 +35,11 @@ wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_poo
 gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind);
 
 /* Gives it back; one that met trouble with its keys is thrown away instead. */
-void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred, bool good);
+void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscred *cred,
+                          bool good);
 
-/* True iff the keytab can be read and holds anything, asked afresh; else *detail, in pool, says why. */
+/* True iff the keytab can be read and holds anything, asked afresh; else *detail, in pool, says
+ * why. */
 bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const char **detail);
 
 /* True iff the GSSAPI library of this machine has the mechanism. */

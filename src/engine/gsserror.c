@@ -10,6 +10,7 @@ typedef struct row {
     wa_reason reason;
 } row;
 
+/* clang-format off */
 /* The minor status says more than the major one. */
 static const row minors[] = {
     { (OM_uint32)KRB5KRB_AP_ERR_SKEW, WA_VERDICT_FAILED, WA_REASON_CLOCK_SKEW },
@@ -44,6 +45,7 @@ static const row majors[] = {
     { GSS_S_NO_CRED, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { GSS_S_DEFECTIVE_CREDENTIAL, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
 };
+/* clang-format on */
 
 static const row *find(const row *rows, size_t n, OM_uint32 code)
 {

@@ -1,5 +1,5 @@
-/* Who was proved, and how.  Written once, by the engine that proved it, into the exchange's own pool;
- * whoever reads it later asks not only "who" but also "proved with what". */
+/* Who was proved, and how.  Written once, by the engine that proved it, into the exchange's own
+ * pool; whoever reads it later asks not only "who" but also "proved with what". */
 #ifndef WA_ENGINE_IDENTITY_H
 #define WA_ENGINE_IDENTITY_H
 

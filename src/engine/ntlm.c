@@ -1,8 +1,8 @@
 /* The NTLMSSP acceptor for raw messages: scheme NTLM, and raw NTLMSSP under Negotiate.
  *
- * Leg one makes a challenge and keeps both messages verbatim; leg two judges the shape of the answer,
- * has an authority judge the response, and checks the MIC over the three messages as they were.
- * Source: [MS-NLMP] 3.2.5. */
+ * Leg one makes a challenge and keeps both messages verbatim; leg two judges the shape of the
+ * answer, has an authority judge the response, and checks the MIC over the three messages as they
+ * were. Source: [MS-NLMP] 3.2.5. */
 #include "engine/engine.h"
 
 #include "engine/ntlmhash.h"
@@ -14,8 +14,8 @@
 typedef struct ntlm_exchange {
     wa_engine base;
     const wa_trust *trust;
-    wa_span negotiate;                              /* message 1, exactly; empty before leg one */
-    wa_span challenge;                              /* message 2, exactly */
+    wa_span negotiate; /* message 1, exactly; empty before leg one */
+    wa_span challenge; /* message 2, exactly */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
     unsigned legs;
 } ntlm_exchange;
@@ -65,8 +65,8 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
 
 static const char *typed_name(const wa_logon *logon, const char *detail, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%s%s%s%s%s", logon->domain, *logon->domain ? "\\" : "", logon->user,
-                        detail != NULL ? ": " : "", detail != NULL ? detail : "");
+    return apr_psprintf(pool, "%s%s%s%s%s", logon->domain, *logon->domain ? "\\" : "",
+                        logon->user, detail != NULL ? ": " : "", detail != NULL ? detail : "");
 }
 
 static void succeed(ntlm_exchange *x, const wa_ruling *ruling, wa_step *out)
@@ -93,7 +93,8 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
         wa_step_fail(out, WA_VERDICT_FAILED, reason, "NTLM AUTHENTICATE refused by its shape");
         return;
     }
-    /* we offer no key exchange, so a client that does one anyway holds another session key than we */
+    /* we offer no key exchange, so a client that does one anyway holds another session key than
+     * we */
     if ((message.flags & WA_NTLM_KEY_EXCH) != 0 && message.has_mic) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "key exchange was not offered");
         return;

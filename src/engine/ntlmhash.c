@@ -9,13 +9,13 @@
 
 enum { PASSWORD_MAX_UTF16 = 512 };
 
-static bool hmac_md5(const unsigned char key[WA_NTLM_HASH_LEN], const unsigned char *data, size_t n,
-                     unsigned char out[WA_NTLM_HASH_LEN])
+static bool hmac_md5(const unsigned char key[WA_NTLM_HASH_LEN], const unsigned char *data,
+                     size_t n, unsigned char out[WA_NTLM_HASH_LEN])
 {
     unsigned int len = 0;
 
     return HMAC(EVP_md5(), key, WA_NTLM_HASH_LEN, data, n, out, &len) != NULL
-        && len == WA_NTLM_HASH_LEN;
+           && len == WA_NTLM_HASH_LEN;
 }
 
 bool wa_ntlmhash_password(const char *password, unsigned char out[WA_NTLM_HASH_LEN])
@@ -26,7 +26,7 @@ bool wa_ntlmhash_password(const char *password, unsigned char out[WA_NTLM_HASH_L
 
     wa_writer_init(&w, utf16, sizeof(utf16));
     ok = wa_utf8_to_utf16(wa_span_of(password, strlen(password)), &w)
-      && apr_md4(out, utf16, (apr_size_t)w.n) == APR_SUCCESS;
+         && apr_md4(out, utf16, (apr_size_t)w.n) == APR_SUCCESS;
     wa_secret_wipe(utf16, sizeof(utf16));
     return ok;
 }
@@ -65,8 +65,8 @@ static bool verify_with(const unsigned char nt_hash[WA_NTLM_HASH_LEN],
             memcpy(data, challenge, WA_NTLM_CHALLENGE_LEN);
             memcpy(data + WA_NTLM_CHALLENGE_LEN, blob.p, blob.n);
             ok = hmac_md5(key, data, WA_NTLM_CHALLENGE_LEN + blob.n, proof)
-              && wa_secret_equal(proof, m->nt.p, WA_NTLM_HASH_LEN)
-              && hmac_md5(key, proof, WA_NTLM_HASH_LEN, session_key);
+                 && wa_secret_equal(proof, m->nt.p, WA_NTLM_HASH_LEN)
+                 && hmac_md5(key, proof, WA_NTLM_HASH_LEN, session_key);
             OPENSSL_free(data);
         }
     }
@@ -85,8 +85,8 @@ bool wa_ntlmhash_verify(const unsigned char nt_hash[WA_NTLM_HASH_LEN],
         return false;
     }
     return verify_with(nt_hash, challenge, message, message->domain, session_key)
-        || (message->domain.n > 0
-            && verify_with(nt_hash, challenge, message, none, session_key));
+           || (message->domain.n > 0
+               && verify_with(nt_hash, challenge, message, none, session_key));
 }
 
 bool wa_ntlmhash_mic(const unsigned char session_key[WA_NTLM_HASH_LEN], wa_span negotiate,
@@ -108,5 +108,5 @@ bool wa_ntlmhash_mic(const unsigned char session_key[WA_NTLM_HASH_LEN], wa_span 
     wa_writer_bytes(&w, authenticate.p, authenticate.n);
     memset(data + negotiate.n + challenge.n + WA_NTLM_MIC_OFFSET, 0, WA_NTLM_HASH_LEN);
     return !w.bad && hmac_md5(session_key, data, total, expected)
-        && wa_secret_equal(expected, mic.p, WA_NTLM_HASH_LEN);
+           && wa_secret_equal(expected, mic.p, WA_NTLM_HASH_LEN);
 }

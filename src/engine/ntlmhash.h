@@ -1,4 +1,5 @@
-/* The keyed half of NTLMv2.  Source: [MS-NLMP] 3.3.1 (NTOWFv1), 3.3.2 (NTLMv2), 3.1.5.1.2 (MIC). */
+/* The keyed half of NTLMv2.  Source: [MS-NLMP] 3.3.1 (NTOWFv1), 3.3.2 (NTLMv2), 3.1.5.1.2 (MIC).
+ */
 #ifndef WA_ENGINE_NTLMHASH_H
 #define WA_ENGINE_NTLMHASH_H
 
@@ -9,9 +10,9 @@
 /* NT hash of a UTF-8 password into out[16].  False: not UTF-8, or too long. */
 bool wa_ntlmhash_password(const char *password, unsigned char out[WA_NTLM_HASH_LEN]);
 
-/* Verifies the NT response of message against an account's NT hash; on success *session_key is the
- * SessionBaseKey.  Names are hashed as the client sent them, the user in upper case; where that fails,
- * once more without the domain, which some clients leave out of the hash. */
+/* Verifies the NT response of message against an account's NT hash; on success *session_key is
+ * the SessionBaseKey.  Names are hashed as the client sent them, the user in upper case; where
+ * that fails, once more without the domain, which some clients leave out of the hash. */
 bool wa_ntlmhash_verify(const unsigned char nt_hash[WA_NTLM_HASH_LEN],
                         const unsigned char challenge[WA_NTLM_CHALLENGE_LEN],
                         const wa_ntlm_authenticate *message,

@@ -3,7 +3,7 @@
 #include <apr_thread_mutex.h>
 
 struct wa_spares {
-    apr_thread_mutex_t *mutex;      /* guards count and handles */
+    apr_thread_mutex_t *mutex; /* guards count and handles */
     void (*release)(void *handle);
     int max;
     int count;

@@ -1,8 +1,8 @@
 /* Idle handles kept for the next user: acceptor credentials, connections to winbindd.
  *
- * A handle is owned by whoever took it; the mutex guards only the shelf.  Sharing one handle among
- * threads would serialise them (MIT holds a credential's lock for a whole accept) or corrupt it
- * (a winbind context is a socket). */
+ * A handle is owned by whoever took it; the mutex guards only the shelf.  Sharing one handle
+ * among threads would serialise them (MIT holds a credential's lock for a whole accept) or
+ * corrupt it (a winbind context is a socket). */
 #ifndef WA_ENGINE_SPARES_H
 #define WA_ENGINE_SPARES_H
 

@@ -1,7 +1,8 @@
 /* What a server trusts: its keys, its NTLM authority, its names for domains.
  *
- * Made once at start-up, read-only afterwards but for the shelves of idle credentials.  Servers with
- * equal settings share one, so that "proved under the same trust" is a comparison of pointers. */
+ * Made once at start-up, read-only afterwards but for the shelves of idle credentials.  Servers
+ * with equal settings share one, so that "proved under the same trust" is a comparison of
+ * pointers. */
 #ifndef WA_ENGINE_TRUST_H
 #define WA_ENGINE_TRUST_H
 
@@ -11,10 +12,10 @@
 #include <apr_tables.h>
 
 typedef struct wa_trust {
-    const char *keytab;        /* path, or NULL for libkrb5's default */
-    const char *acceptor;      /* "HTTP@host" or a principal, or NULL for any key of the keytab */
-    wa_authority *authority;   /* who judges NTLM, or NULL: NTLM is neither offered nor accepted */
-    bool authority_given;      /* by WinAuthNTLMAuthority, not by default */
+    const char *keytab;      /* path, or NULL for libkrb5's default */
+    const char *acceptor;    /* "HTTP@host" or a principal, or NULL for any key of the keytab */
+    wa_authority *authority; /* who judges NTLM, or NULL: NTLM is neither offered nor accepted */
+    bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
     const apr_table_t *realms; /* realm -> NetBIOS domain; keys compare without case */
     bool spnego_ntlm;          /* NTLM may be negotiated inside SPNEGO */
     wa_spares *krb5_spares;    /* acceptor credentials for Kerberos; per child process */

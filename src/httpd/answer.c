@@ -44,8 +44,8 @@ bool wa_answer_is_proxied(const request_rec *r)
 static bool offers(const request_rec *r, wa_scheme scheme)
 {
     return scheme != WA_SCHEME_NTLM
-        || (wa_config_of_server(r->server)->trust->authority != NULL && !wa_answer_is_stream(r)
-            && !wa_answer_is_proxied(r));
+           || (wa_config_of_server(r->server)->trust->authority != NULL && !wa_answer_is_stream(r)
+               && !wa_answer_is_proxied(r));
 }
 
 int wa_answer_offer(request_rec *r)
@@ -74,11 +74,13 @@ static void log_reason(request_rec *r, const wa_reason_row *row, const char *det
         [WA_LOUD_ERROR] = APLOG_ERR,
     };
 
-    ap_log_rerror(APLOG_MARK, levels[row->loud], 0, r, "WA0101: %s: %s%s%s", row->token, row->advice,
-                  detail != NULL && *detail != '\0' ? ": " : "", detail != NULL ? detail : "");
+    ap_log_rerror(APLOG_MARK, levels[row->loud], 0, r, "WA0101: %s: %s%s%s", row->token,
+                  row->advice, detail != NULL && *detail != '\0' ? ": " : "",
+                  detail != NULL ? detail : "");
 }
 
-/* mod_http2 turns this into RST_STREAM(HTTP_1_1_REQUIRED), and the client comes back over HTTP/1.1. */
+/* mod_http2 turns this into RST_STREAM(HTTP_1_1_REQUIRED), and the client comes back over
+ * HTTP/1.1. */
 static int reset_stream(request_rec *r)
 {
     apr_table_setn(r->notes, "ssl-renegotiate-forbidden", "verify-client");
@@ -125,9 +127,9 @@ int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail)
 
 static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
 {
-    return apr_pstrcat(r->pool, wa_scheme_name(scheme), " ",
-                       apr_pencode_base64_binary(r->pool, token.p, token.n, APR_ENCODE_NONE, NULL),
-                       NULL);
+    return apr_pstrcat(
+        r->pool, wa_scheme_name(scheme), " ",
+        apr_pencode_base64_binary(r->pool, token.p, token.n, APR_ENCODE_NONE, NULL), NULL);
 }
 
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
@@ -137,8 +139,9 @@ void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
     }
 }
 
-/* Reads and drops the body, at most limit bytes of it: OK, or the status of an answer.  Must happen
- * before the 401: httpd closes the connection on one while "Expect: 100-continue" is unanswered. */
+/* Reads and drops the body, at most limit bytes of it: OK, or the status of an answer.  Must
+ * happen before the 401: httpd closes the connection on one while "Expect: 100-continue" is
+ * unanswered. */
 static int drain(request_rec *r, apr_int64_t limit)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);

@@ -7,19 +7,20 @@
 
 #include <httpd.h>
 
-/* Refuses r for reason: logs one line, publishes it for the access log, sets the headers that go with
- * it and returns the HTTP status.  detail may be NULL. */
+/* Refuses r for reason: logs one line, publishes it for the access log, sets the headers that go
+ * with it and returns the HTTP status.  detail may be NULL. */
 int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail);
 
-/* Answers an intermediate leg: 401 with exactly one challenge line and a small body of its own.  Reads
- * and drops the request's body, so that the connection can go on; refuses where that is too long. */
+/* Answers an intermediate leg: 401 with exactly one challenge line and a small body of its own.
+ * Reads and drops the request's body, so that the connection can go on; refuses where that is too
+ * long. */
 int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token);
 
 /* Adds the line that ends an exchange to whatever answer the request will get. */
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token);
 
-/* Puts one bare challenge line per provider of the section into r's error headers, in order.  Returns
- * how many. */
+/* Puts one bare challenge line per provider of the section into r's error headers, in order.
+ * Returns how many. */
 int wa_answer_offer(request_rec *r);
 
 /* True iff r is a stream of a shared (HTTP/2) connection. */

@@ -24,7 +24,7 @@ void *wa_config_merge_dir(apr_pool_t *pool, void *base, void *add)
     const wa_dir_config *inner = add;
     wa_dir_config *c = apr_pcalloc(pool, sizeof(*c));
 
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     c->member = wa_is_set_##kind(&inner->member) ? inner->member : outer->member;
     WA_DIR_DIRECTIVES(X)
 #undef X
@@ -48,13 +48,14 @@ void *wa_config_merge_server(apr_pool_t *pool, void *base, void *add)
     const wa_server_config *inner = add;
     wa_server_config *c = apr_pcalloc(pool, sizeof(*c));
 
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     c->member = wa_is_set_##kind(&inner->member) ? inner->member : outer->member;
     WA_SERVER_DIRECTIVES(X)
 #undef X
     return c;
 }
 
+/* clang-format off */
 #define X(kind, member, name, def, help)                                                           \
     wa_kind_##kind wa_dir_##member(const wa_dir_config *config)                                    \
     {                                                                                              \
@@ -70,6 +71,7 @@ WA_DIR_DIRECTIVES(X)
     }
 WA_SERVER_DIRECTIVES(X)
 #undef X
+/* clang-format on */
 
 /* httpd prints the returned text behind "Syntax error on line N of FILE:". */
 static const char *complain(cmd_parms *cmd, const char *message)
@@ -77,36 +79,37 @@ static const char *complain(cmd_parms *cmd, const char *message)
     return message != NULL ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", message, NULL) : NULL;
 }
 
-#define X(kind, member, name, def, help)                                                           \
-    static const char *set_dir_##member(cmd_parms *cmd, void *config, int argc, char *const argv[]) \
-    {                                                                                              \
-        wa_dir_config *c = config;                                                                 \
-        return complain(cmd, wa_parse_##kind(cmd, argc, argv, &c->member));                        \
+#define X(kind, member, name, def, help)                                        \
+    static const char *set_dir_##member(cmd_parms *cmd, void *config, int argc, \
+                                        char *const argv[])                     \
+    {                                                                           \
+        wa_dir_config *c = config;                                              \
+        return complain(cmd, wa_parse_##kind(cmd, argc, argv, &c->member));     \
     }
 WA_DIR_DIRECTIVES(X)
 #undef X
 
-#define X(kind, member, name, def, help)                                                           \
-    static const char *set_server_##member(cmd_parms *cmd, void *unused, int argc,                 \
-                                           char *const argv[])                                     \
-    {                                                                                              \
-        wa_server_config *c = wa_config_of_server(cmd->server);                                    \
-        (void)unused;                                                                              \
-        return complain(cmd, wa_parse_##kind(cmd, argc, argv, &c->member));                        \
+#define X(kind, member, name, def, help)                                           \
+    static const char *set_server_##member(cmd_parms *cmd, void *unused, int argc, \
+                                           char *const argv[])                     \
+    {                                                                              \
+        wa_server_config *c = wa_config_of_server(cmd->server);                    \
+        (void)unused;                                                              \
+        return complain(cmd, wa_parse_##kind(cmd, argc, argv, &c->member));        \
     }
 WA_SERVER_DIRECTIVES(X)
 #undef X
 
 const command_rec wa_config_commands[] = {
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     AP_INIT_TAKE_ARGV(name, set_dir_##member, NULL, OR_AUTHCFG, help),
     WA_DIR_DIRECTIVES(X)
 #undef X
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     AP_INIT_TAKE_ARGV(name, set_server_##member, NULL, RSRC_CONF, help),
-    WA_SERVER_DIRECTIVES(X)
+        WA_SERVER_DIRECTIVES(X)
 #undef X
-    { NULL }
+            { NULL }
 };
 
 const wa_dir_config *wa_config_of_request(const request_rec *r)
@@ -122,10 +125,10 @@ wa_server_config *wa_config_of_server(const server_rec *s)
 void wa_config_each(const wa_server_config *config, apr_pool_t *pool, void *baton,
                     void (*print)(void *baton, const char *name, const char *value))
 {
-#define X(kind, member, name, def, help)                                                           \
-    {                                                                                              \
-        wa_kind_##kind value = wa_server_##member(config);                                         \
-        print(baton, name, wa_print_##kind(&value, pool));                                         \
+#define X(kind, member, name, def, help)                   \
+    {                                                      \
+        wa_kind_##kind value = wa_server_##member(config); \
+        print(baton, name, wa_print_##kind(&value, pool)); \
     }
     WA_SERVER_DIRECTIVES(X)
 #undef X

@@ -28,11 +28,11 @@ typedef struct wa_server_config {
 } wa_server_config;
 
 /* Effective values: what was set, or the default.  wa_dir_providers(c) and so on. */
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     wa_kind_##kind wa_dir_##member(const wa_dir_config *config);
 WA_DIR_DIRECTIVES(X)
 #undef X
-#define X(kind, member, name, def, help)                                                           \
+#define X(kind, member, name, def, help) \
     wa_kind_##kind wa_server_##member(const wa_server_config *config);
 WA_SERVER_DIRECTIVES(X)
 #undef X

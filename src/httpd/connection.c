@@ -35,8 +35,9 @@ void wa_slot_drop(wa_slot *slot)
     if (slot->pool != NULL) {
         apr_pool_destroy(slot->pool);
     }
-    *slot = (wa_slot){ WA_STATE_NONE, WA_SCHEME_OTHER, WA_EVENT_NOTHING, NULL, NULL, NULL, 0, parent,
-                       NULL };
+    *slot =
+        (wa_slot){ WA_STATE_NONE, WA_SCHEME_OTHER, WA_EVENT_NOTHING, NULL, NULL, NULL, 0, parent,
+                   NULL };
 }
 
 apr_pool_t *wa_slot_fresh_pool(wa_slot *slot)

@@ -1,9 +1,10 @@
 /* What a client's connection remembers between requests.
  *
- * The slot is made when the first exchange starts, never before: a connection that does not use the
- * module costs nothing.  It lives in the connection's pool; everything in it lives in one sub-pool per
- * exchange, which is destroyed whole.  Nothing in it points into a request.  Only the thread that
- * serves the connection's current request touches it: HTTP/1.x requests are serial. */
+ * The slot is made when the first exchange starts, never before: a connection that does not use
+ * the module costs nothing.  It lives in the connection's pool; everything in it lives in one
+ * sub-pool per exchange, which is destroyed whole.  Nothing in it points into a request.  Only
+ * the thread that serves the connection's current request touches it: HTTP/1.x requests are
+ * serial. */
 #ifndef WA_HTTPD_CONNECTION_H
 #define WA_HTTPD_CONNECTION_H
 

@@ -1,13 +1,14 @@
-/* Every directive, once.  From these two lists come the struct members, the command table, create,
- * merge, defaults, the dump and the check that README and examples know each of them.
+/* Every directive, once.  From these two lists come the struct members, the command table,
+ * create, merge, defaults, the dump and the check that README and examples know each of them.
  *
- * X(kind, member, name, default, help): kind names a value type of httpd/values.h, with its parser,
- * its unset value and its printer.  WA_DIR_* go into sections and .htaccess (AllowOverride AuthConfig),
- * WA_SERVER_* only into the server or a virtual host: they name files, keys or daemons, or weaken a
- * guard of the whole server. */
+ * X(kind, member, name, default, help): kind names a value type of httpd/values.h, with its
+ * parser, its unset value and its printer.  WA_DIR_* go into sections and .htaccess
+ * (AllowOverride AuthConfig), WA_SERVER_* only into the server or a virtual host: they name
+ * files, keys or daemons, or weaken a guard of the whole server. */
 #ifndef WA_HTTPD_DIRECTIVES_H
 #define WA_HTTPD_DIRECTIVES_H
 
+/* clang-format off */
 #define WA_DIR_DIRECTIVES(X)                                                                       \
     X(providers, providers, "WinAuthProviders", WA_DEFAULT_PROVIDERS,                              \
       "schemes to offer, in order: Negotiate, NTLM, Negotiate:Kerberos")                           \
@@ -35,5 +36,6 @@
       "largest request body of an intermediate leg that is read and dropped, in bytes")            \
     X(networks, trusted_proxies, "WinAuthTrustedProxy", NULL,                                      \
       "addresses of front ends that pin one client to one connection")
+/* clang-format on */
 
 #endif

@@ -88,11 +88,11 @@ static bool begins_with_status_line(apr_bucket_brigade *bb)
     apr_size_t n = sizeof(start);
 
     return apr_brigade_flatten(bb, start, &n) == APR_SUCCESS && n == sizeof(start)
-        && memcmp(start, "HTTP/1.", n) == 0;
+           && memcmp(start, "HTTP/1.", n) == 0;
 }
 
-/* Inserts line before the empty line that ends a serialised header, which is the last two bytes of the
- * last bucket with data.  False: that is not what stands there. */
+/* Inserts line before the empty line that ends a serialised header, which is the last two bytes
+ * of the last bucket with data.  False: that is not what stands there. */
 static bool insert_line(apr_bucket_brigade *bb, const char *line)
 {
     apr_bucket *last = APR_BRIGADE_LAST(bb);
@@ -111,18 +111,18 @@ static bool insert_line(apr_bucket_brigade *bb, const char *line)
         apr_bucket_split(last, n - 2);
         last = APR_BUCKET_NEXT(last);
     }
-    APR_BUCKET_INSERT_BEFORE(last, apr_bucket_immortal_create(line, strlen(line), bb->bucket_alloc));
+    APR_BUCKET_INSERT_BEFORE(last,
+                             apr_bucket_immortal_create(line, strlen(line), bb->bucket_alloc));
     return true;
 }
 
-/* Runs behind the filter that writes the header, for two reasons: only there has httpd decided whether
- * the connection stays open, so only there can Persistent-Auth be truthful; and a 304 is written with a
- * fixed list of headers, of which this is none. */
+/* Runs behind the filter that writes the header, for two reasons: only there has httpd decided
+ * whether the connection stays open, so only there can Persistent-Auth be truthful; and a 304 is
+ * written with a fixed list of headers, of which this is none. */
 static apr_status_t announce_persistence(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     const wa_request *record = wa_publish_find(f->r);
-    bool stays = record != NULL && record->bound
-              && f->c->keepalive == AP_CONN_KEEPALIVE;
+    bool stays = record != NULL && record->bound && f->c->keepalive == AP_CONN_KEEPALIVE;
 
     ap_remove_output_filter(f);
     if (!insert_line(bb, stays ? "Persistent-Auth: true" CRLF : "Persistent-Auth: false" CRLF)) {
@@ -134,12 +134,13 @@ static apr_status_t announce_persistence(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void wa_publish_register(void)
 {
-    persistence_filter = ap_register_output_filter("WINAUTH_PERSISTENCE", announce_persistence, NULL,
-                                                   (ap_filter_type)(AP_FTYPE_TRANSCODE - 1));
+    persistence_filter =
+        ap_register_output_filter("WINAUTH_PERSISTENCE", announce_persistence, NULL,
+                                  (ap_filter_type)(AP_FTYPE_TRANSCODE - 1));
 }
 
-/* The outcome at the end of a request: a login whose answer is 401 all the same was refused by the
- * application. */
+/* The outcome at the end of a request: a login whose answer is 401 all the same was refused by
+ * the application. */
 static wa_reason final_reason(const request_rec *first, const request_rec *last,
                               const wa_request *record)
 {

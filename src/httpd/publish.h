@@ -27,11 +27,12 @@ wa_request *wa_publish_record(request_rec *r);
 /* Notes the outcome and sets WINAUTH_REASON, WINAUTH_SUBSTATUS and WINAUTH_WIN32. */
 void wa_publish_reason(request_rec *r, wa_reason reason);
 
-/* Sets r->user, r->ap_auth_type and the WINAUTH_* variables of a login.  False: the account has no form
- * in the section's WinAuthUserFormat. */
+/* Sets r->user, r->ap_auth_type and the WINAUTH_* variables of a login.  False: the account has
+ * no form in the section's WinAuthUserFormat. */
 bool wa_publish_identity(request_rec *r, const wa_identity *identity);
 
-/* Makes the answer say whether the next request on this connection is served without credentials. */
+/* Makes the answer say whether the next request on this connection is served without credentials.
+ */
 void wa_publish_persistence(request_rec *r, bool bound);
 
 /* Hooks. */

@@ -19,14 +19,14 @@ typedef struct facts {
     const wa_dir_config *section;
     const wa_trust *trust;
     wa_providers providers;
-    wa_slot *slot;   /* or NULL */
-    wa_state state;  /* of the slot, as far as this request may go on with it */
-    bool stream;     /* HTTP/2 */
-    bool proxied;    /* through a proxy that is not known to pin connections */
+    wa_slot *slot;  /* or NULL */
+    wa_state state; /* of the slot, as far as this request may go on with it */
+    bool stream;    /* HTTP/2 */
+    bool proxied;   /* through a proxy that is not known to pin connections */
     wa_header header;
-    wa_span token;   /* decoded; in the request's pool */
+    wa_span token; /* decoded; in the request's pool */
     wa_event event;
-    wa_reason veto;  /* != WA_REASON_OK: refused before the table is asked */
+    wa_reason veto; /* != WA_REASON_OK: refused before the table is asked */
 } facts;
 
 static bool is_ours(const request_rec *r)
@@ -48,8 +48,8 @@ static bool lists(const wa_providers *providers, wa_scheme scheme)
     return false;
 }
 
-/* True iff a login proved like this is one the section accepts.  Asked when it is proved and again each
- * time it is reused: sections differ. */
+/* True iff a login proved like this is one the section accepts.  Asked when it is proved and
+ * again each time it is reused: sections differ. */
 static bool accepts(const facts *f, const wa_identity *identity)
 {
     if (!lists(&f->providers, identity->scheme)) {
@@ -59,13 +59,13 @@ static bool accepts(const facts *f, const wa_identity *identity)
         return true;
     }
     return identity->package == WA_PACKAGE_NTLM && f->trust->authority != NULL
-        && !(identity->scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only);
+           && !(identity->scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only);
 }
 
 static bool may_bind(const facts *f, const wa_identity *identity)
 {
     return !f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)
-        && (identity->package == WA_PACKAGE_NTLM || wa_dir_persist_non_ntlm(f->section));
+           && (identity->package == WA_PACKAGE_NTLM || wa_dir_persist_non_ntlm(f->section));
 }
 
 /* Decodes the token; WA_REASON_OK or why not.  The base64 text was found well-formed before. */
@@ -79,7 +79,8 @@ static wa_reason decode(request_rec *r, facts *f)
         return WA_REASON_TOKEN_TOO_LARGE;
     }
     buf = apr_palloc(r->pool, f->header.decoded_len + 4);
-    if (apr_decode_base64_binary(buf, (const char *)text.p, (apr_ssize_t)text.n, APR_ENCODE_NONE, &n)
+    if (apr_decode_base64_binary(buf, (const char *)text.p, (apr_ssize_t)text.n, APR_ENCODE_NONE,
+                                 &n)
             != APR_SUCCESS
         || n != f->header.decoded_len) {
         return WA_REASON_BAD_ENCODING;
@@ -145,8 +146,8 @@ static void classify(request_rec *r, facts *f)
     }
 }
 
-/* What an open exchange may be continued with: the same scheme, under the same keys and authority.  A
- * login is judged when it is about to be reused. */
+/* What an open exchange may be continued with: the same scheme, under the same keys and
+ * authority.  A login is judged when it is about to be reused. */
 static wa_state state_for(const facts *f)
 {
     if (f->slot == NULL) {
@@ -181,9 +182,9 @@ static void drop(facts *f)
 
 static void log_transition(request_rec *r, const facts *f, wa_state to)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, "WA0104: [%s] -- %s (%" APR_SIZE_T_FMT
-                  " bytes) --> [%s]", wa_state_name(f->state), wa_event_name(f->event), f->token.n,
-                  wa_state_name(to));
+    ap_log_rerror(
+        APLOG_MARK, APLOG_TRACE1, 0, r, "WA0104: [%s] -- %s (%" APR_SIZE_T_FMT " bytes) --> [%s]",
+        wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
 }
 
 /* The verdict DONE: here, and only here, a login comes into being. */
@@ -232,7 +233,8 @@ static int go_on(request_rec *r, facts *f, const wa_step *step)
     }
     if (next == WA_STATE_NONE) {
         drop(f);
-        return wa_answer_refuse(r, WA_REASON_BAD_TOKEN, "the mechanism wants a leg it cannot have");
+        return wa_answer_refuse(r, WA_REASON_BAD_TOKEN,
+                                "the mechanism wants a leg it cannot have");
     }
     f->slot->state = next;
     log_transition(r, f, next);
@@ -284,8 +286,8 @@ static bool is_spent(const facts *f)
     apr_time_t now = apr_time_now();
 
     return (identity->expires != 0 && now >= identity->expires)
-        || (limit.seconds != 0 && now - identity->proved >= apr_time_from_sec(limit.seconds))
-        || (limit.requests != 0 && f->slot->served >= limit.requests);
+           || (limit.seconds != 0 && now - identity->proved >= apr_time_from_sec(limit.seconds))
+           || (limit.requests != 0 && f->slot->served >= limit.requests);
 }
 
 static int reuse(request_rec *r, facts *f)
@@ -338,8 +340,9 @@ static int decide(request_rec *r, facts *f)
     return wa_answer_refuse(r, cell.reason, NULL);
 }
 
-/* The request this one was made from, if our hook has decided about that: a sub-request, an internal
- * redirect or an ErrorDocument stands on what its origin proved and never runs an exchange. */
+/* The request this one was made from, if our hook has decided about that: a sub-request, an
+ * internal redirect or an ErrorDocument stands on what its origin proved and never runs an
+ * exchange. */
 static const wa_request *origin_of(const request_rec *r)
 {
     const request_rec *from = r;

@@ -1,11 +1,12 @@
-/* The one orchestrator: gathers what a request brings, looks up what follows, and lets it happen. */
+/* The one orchestrator: gathers what a request brings, looks up what follows, and lets it happen.
+ */
 #ifndef WA_HTTPD_REQUEST_H
 #define WA_HTTPD_REQUEST_H
 
 #include <httpd.h>
 
-/* check_authn hook.  DECLINED where AuthType is not WinAuth; OK with r->user set; or the status of the
- * answer. */
+/* check_authn hook.  DECLINED where AuthType is not WinAuth; OK with r->user set; or the status
+ * of the answer. */
 int wa_request_authenticate(request_rec *r);
 
 /* note_auth_failure hook: somebody else refuses a request of a section of ours. */

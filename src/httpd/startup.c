@@ -42,7 +42,8 @@ static const char *acceptor_name(const server_rec *s, const wa_server_config *c,
     if (name == NULL || strcmp(name, "any") == 0) {
         return NULL;
     }
-    return strcmp(name, "host") == 0 ? apr_pstrcat(pool, "HTTP@", s->server_hostname, NULL) : name;
+    return strcmp(name, "host") == 0 ? apr_pstrcat(pool, "HTTP@", s->server_hostname, NULL)
+                                     : name;
 }
 
 static void refuse(workshop *w, const char *directive, const char *why)
@@ -101,9 +102,9 @@ static wa_trust *trust_for(workshop *w, server_rec *s, const wa_server_config *c
     const char *keytab = wa_server_keytab(c);
     const char *acceptor = acceptor_name(s, c, w->pconf);
     const char *spec = wa_server_ntlm_authority(c);
-    const char *key = apr_pstrcat(w->pconf, keytab != NULL ? keytab : "", "|",
-                                  acceptor != NULL ? acceptor : "", "|",
-                                  spec != NULL ? spec : "", "|", realms, NULL);
+    const char *key =
+        apr_pstrcat(w->pconf, keytab != NULL ? keytab : "", "|", acceptor != NULL ? acceptor : "",
+                    "|", spec != NULL ? spec : "", "|", realms, NULL);
     wa_trust *trust = apr_hash_get(w->trusts, key, APR_HASH_KEY_STRING);
 
     if (trust == NULL) {
@@ -128,9 +129,9 @@ static void check_keytab(workshop *w, const wa_server_config *c)
     }
 }
 
-/* gss-ntlmssp knows one user file for the whole process, and winbind behind it.  So NTLM inside SPNEGO
- * is negotiable only where that is what the server's own authority says: all servers that name one
- * name the same, and those that name none follow their default only if nobody does. */
+/* gss-ntlmssp knows one user file for the whole process, and winbind behind it.  So NTLM inside
+ * SPNEGO is negotiable only where that is what the server's own authority says: all servers that
+ * name one name the same, and those that name none follow their default only if nobody does. */
 static const char *common_authority(workshop *w)
 {
     const char *spec = NULL;
@@ -143,9 +144,10 @@ static const char *common_authority(workshop *w)
             continue;
         }
         if (given && strcmp(spec, trust->authority->spec) != 0) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->server,
-                         "WA0003: NTLM inside SPNEGO is off: servers with different "
-                         "WinAuthNTLMAuthority share this process, and gss-ntlmssp knows only one");
+            ap_log_error(
+                APLOG_MARK, APLOG_NOTICE, 0, w->server,
+                "WA0003: NTLM inside SPNEGO is off: servers with different "
+                "WinAuthNTLMAuthority share this process, and gss-ntlmssp knows only one");
             return NULL;
         }
         spec = trust->authority->spec;
@@ -168,7 +170,8 @@ static bool point_gss_ntlmssp_at(workshop *w, const char *spec)
     }
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, w->server,
                  "WA0004: NTLM inside SPNEGO is off: the environment sets %s, which is not what "
-                 "WinAuthNTLMAuthority says", user_file_variable);
+                 "WinAuthNTLMAuthority says",
+                 user_file_variable);
     return false;
 }
 
@@ -203,7 +206,8 @@ static void settle_spnego(workshop *w)
     }
     for (i = apr_hash_first(w->pconf, w->trusts); i != NULL; i = apr_hash_next(i)) {
         wa_trust *trust = apr_hash_this_val(i);
-        trust->spnego_ntlm = trust->authority != NULL && strcmp(trust->authority->spec, spec) == 0;
+        trust->spnego_ntlm =
+            trust->authority != NULL && strcmp(trust->authority->spec, spec) == 0;
     }
 }
 
@@ -252,9 +256,11 @@ int wa_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 static void check_readable(const wa_trust *trust, server_rec *s)
 {
     if (trust->keytab != NULL && access(trust->keytab, R_OK) != 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, errno, s,
-                     "WA0007: uid %ld cannot read WinAuthKeytab %s: Kerberos logins get 503 until it "
-                     "can (chgrp it to httpd's group, mode 0640)", (long)getuid(), trust->keytab);
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, errno, s,
+            "WA0007: uid %ld cannot read WinAuthKeytab %s: Kerberos logins get 503 until it "
+            "can (chgrp it to httpd's group, mode 0640)",
+            (long)getuid(), trust->keytab);
     }
 }
 

@@ -130,19 +130,19 @@ static const char *print_string(const char *value)
 }
 
 /* The three kinds that are strings differ only in how they are parsed. */
-#define STRING_KIND(kind)                                                                          \
-    bool wa_is_set_##kind(const wa_kind_##kind *value)                                             \
-    {                                                                                              \
-        return is_set_string(*value);                                                              \
-    }                                                                                              \
-    void wa_unset_##kind(wa_kind_##kind *value)                                                    \
-    {                                                                                              \
-        *value = NULL;                                                                             \
-    }                                                                                              \
-    const char *wa_print_##kind(const wa_kind_##kind *value, apr_pool_t *pool)                     \
-    {                                                                                              \
-        (void)pool;                                                                                \
-        return print_string(*value);                                                               \
+#define STRING_KIND(kind)                                                      \
+    bool wa_is_set_##kind(const wa_kind_##kind *value)                         \
+    {                                                                          \
+        return is_set_string(*value);                                          \
+    }                                                                          \
+    void wa_unset_##kind(wa_kind_##kind *value)                                \
+    {                                                                          \
+        *value = NULL;                                                         \
+    }                                                                          \
+    const char *wa_print_##kind(const wa_kind_##kind *value, apr_pool_t *pool) \
+    {                                                                          \
+        (void)pool;                                                            \
+        return print_string(*value);                                           \
     }
 
 STRING_KIND(path)
@@ -240,7 +240,8 @@ static bool parse_provider(const char *word, wa_scheme *scheme, bool *kerberos_o
     return strcasecmp(word, "NTLM") == 0;
 }
 
-const char *wa_parse_providers(cmd_parms *cmd, int argc, char *const argv[], wa_kind_providers *out)
+const char *wa_parse_providers(cmd_parms *cmd, int argc, char *const argv[],
+                               wa_kind_providers *out)
 {
     static const char usage[] = "takes one or more of Negotiate or Negotiate:Kerberos, and NTLM, "
                                 "each once";

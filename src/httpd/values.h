@@ -1,4 +1,5 @@
-/* The value types of directives: how each is parsed, what it is before anybody set it, how it prints.
+/* The value types of directives: how each is parsed, what it is before anybody set it, how it
+ * prints.
  *
  * For a kind K there are a type wa_kind_K and the functions wa_parse_K, wa_is_set_K, wa_unset_K
  * and wa_print_K.  A parser either fills *out or returns a message that stops start-up. */
@@ -27,27 +28,30 @@ typedef struct wa_limit {
     apr_int64_t requests; /* 0: no limit */
 } wa_limit;
 
-typedef int wa_kind_flag;                          /* -1 unset, 0 Off, 1 On */
-typedef apr_int64_t wa_kind_bytes;                 /* -1 unset */
-typedef int wa_kind_format;                        /* -1 unset, else a wa_format */
-typedef const char *wa_kind_path;                  /* absolute; NULL unset */
-typedef const char *wa_kind_acceptor;              /* "any", "host" or a service; NULL unset */
-typedef const char *wa_kind_authority;             /* "winbind", "none", "file:/…"; NULL unset */
+typedef int wa_kind_flag;              /* -1 unset, 0 Off, 1 On */
+typedef apr_int64_t wa_kind_bytes;     /* -1 unset */
+typedef int wa_kind_format;            /* -1 unset, else a wa_format */
+typedef const char *wa_kind_path;      /* absolute; NULL unset */
+typedef const char *wa_kind_acceptor;  /* "any", "host" or a service; NULL unset */
+typedef const char *wa_kind_authority; /* "winbind", "none", "file:/…"; NULL unset */
 typedef wa_limit wa_kind_limit;
 typedef wa_providers wa_kind_providers;
-typedef const apr_table_t *wa_kind_realms;         /* realm -> NetBIOS domain; NULL unset */
+typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
 typedef const apr_array_header_t *wa_kind_networks; /* of apr_ipsubnet_t *; NULL unset */
 
+/* clang-format off */
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
     X(limit) X(providers) X(realms) X(networks)
 
 #define X(kind)                                                                                    \
-    const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[], wa_kind_##kind *out); \
+    const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \
+                                wa_kind_##kind *out);                                              \
     bool wa_is_set_##kind(const wa_kind_##kind *value);                                            \
     void wa_unset_##kind(wa_kind_##kind *value);                                                   \
     const char *wa_print_##kind(const wa_kind_##kind *value, apr_pool_t *pool);
 WA_KINDS(X)
 #undef X
+/* clang-format on */
 
 #endif

@@ -4,12 +4,13 @@
 Reads one command a line from standard input and answers each with one line: "ok TEXT" or "error TEXT".
 Words are separated by tabs.
 
-  ntlm NAME DOMAIN USER PASSWORD     a raw NTLM client
+  ntlm NAME DOMAIN USER PASSWORD [LEVEL]  a raw NTLM client; LEVEL 0: NTLMv1
   spnego-ntlm NAME DOMAIN USER PW    NTLM inside SPNEGO, by gss-ntlmssp
   spnego NAME CCACHE SERVICE         Kerberos inside SPNEGO
   krb5 NAME CCACHE SERVICE           Kerberos alone
   step NAME [BASE64]                 the client's next token, given the server's last one
   state NAME                         "complete" or "open"
+  nthash NAME PASSWORD               the password's NT hash in hex; NAME is not used
 """
 import base64
 import hashlib
@@ -33,9 +34,10 @@ def md4_from_openssl():
 
 
 class Ntlm:
-    def __init__(self, domain, user, password):
+    def __init__(self, domain, user, password, level="3"):
         from ntlm_auth.ntlm import NtlmContext
-        self.context = NtlmContext(user, password, domain=domain, workstation="CLIENT")
+        self.context = NtlmContext(user, password, domain=domain, workstation="CLIENT",
+                                   ntlm_compatibility=int(level))
 
     def step(self, token):
         return self.context.step(token)
@@ -102,6 +104,8 @@ def main():
                 answer = base64.b64encode(clients[name].step(token) or b"").decode()
             elif command == "state":
                 answer = "complete" if clients[name].complete() else "open"
+            elif command == "nthash":
+                answer = hashlib.new("md4", words[0].encode("utf-16-le")).hexdigest()
             else:
                 clients[name] = MAKERS[command](*words)
                 answer = ""

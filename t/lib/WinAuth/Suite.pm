@@ -27,11 +27,11 @@ sub slurp {
     return defined $text ? $text : '';
 }
 
-# log_lines(CLIENT, COUNT): the access log lines of that connection, oldest first; waits until there are
+# log_lines(CLIENT, COUNT): the access log lines of that connection (or client port), oldest first; waits until there are
 # COUNT of them (1), because loggers run after the answer was sent.
 sub log_lines {
     my ($client, $count) = @_;
-    my $port = $client->{socket}->sockport;
+    my $port = ref $client ? $client->{socket}->sockport : $client;
     my @lines;
     for (1 .. 60) {
         @lines = map { parse($_) } grep { /^$port\|/ } split /\n/, slurp('winauth_log');

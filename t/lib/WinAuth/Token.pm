@@ -48,6 +48,12 @@ sub ntlm {
     return $class->client('ntlm', defined $domain ? $domain : 'WINAUTH', $user, $password);
 }
 
+# ntlmv1(USER, PASSWORD): a client that only knows the old response.
+sub ntlmv1 {
+    my ($class, $user, $password) = @_;
+    return $class->client('ntlm', 'WINAUTH', $user, $password, 0);
+}
+
 sub spnego_ntlm {
     my ($class, $user, $password, $domain) = @_;
     return $class->client('spnego-ntlm', defined $domain ? $domain : 'WINAUTH', $user, $password);
