@@ -100,6 +100,7 @@ WA_DIR_DIRECTIVES(X)
 WA_SERVER_DIRECTIVES(X)
 #undef X
 
+/* clang-format off */
 const command_rec wa_config_commands[] = {
 #define X(kind, member, name, def, help) \
     AP_INIT_TAKE_ARGV(name, set_dir_##member, NULL, OR_AUTHCFG, help),
@@ -107,10 +108,11 @@ const command_rec wa_config_commands[] = {
 #undef X
 #define X(kind, member, name, def, help) \
     AP_INIT_TAKE_ARGV(name, set_server_##member, NULL, RSRC_CONF, help),
-        WA_SERVER_DIRECTIVES(X)
+    WA_SERVER_DIRECTIVES(X)
 #undef X
-            { NULL }
+    { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
 };
+/* clang-format on */
 
 const wa_dir_config *wa_config_of_request(const request_rec *r)
 {
