@@ -2,6 +2,7 @@
  *
  * The table of contents: module record and hooks.  How a request goes through the layers is told
  * in src/README. */
+#include "httpd/channel.h"
 #include "httpd/config.h"
 #include "httpd/publish.h"
 #include "httpd/request.h"
@@ -19,6 +20,7 @@ extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("d
 static void register_hooks(apr_pool_t *pool)
 {
     (void)pool;
+    wa_channel_register();
     wa_publish_register();
     ap_hook_check_config(wa_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(wa_startup_dump, NULL, NULL, APR_HOOK_MIDDLE);
@@ -26,6 +28,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(wa_startup_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(wa_request_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(wa_request_authenticate_early, NULL, NULL, APR_HOOK_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     /* before every logger: an intermediate leg is none of their business */
     ap_hook_log_transaction(wa_publish_log, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -1,5 +1,6 @@
 #include "httpd/answer.h"
 
+#include "httpd/channel.h"
 #include "httpd/config.h"
 #include "httpd/publish.h"
 
@@ -13,52 +14,48 @@
 APLOG_USE_MODULE(winauth);
 
 static const char leg_body[] =
-    "<!DOCTYPE html>\n<html><head><title>401 Unauthorized</title></head>\n"
+    "<!DOCTYPE html>\n<html><head><title>Authentication</title></head>\n"
     "<body><p>The authentication exchange goes on.</p></body></html>\n";
 
-bool wa_answer_is_stream(const request_rec *r)
-{
-    return r->connection->master != NULL;
-}
-
-bool wa_answer_is_proxied(const request_rec *r)
-{
-    wa_kind_networks trusted = wa_server_trusted_proxies(wa_config_of_server(r->server));
-    int i;
-
-    if (apr_table_get(r->headers_in, "Via") == NULL
-        && apr_table_get(r->headers_in, "Forwarded") == NULL
-        && apr_table_get(r->headers_in, "X-Forwarded-For") == NULL) {
-        return false;
-    }
-    for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
-        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, apr_ipsubnet_t *),
-                              r->connection->client_addr)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What is not accepted is not offered: NTLM without an authority, on a stream, behind a proxy. */
+/* What is not accepted, and what could not be continued, is not offered: NTLM without an
+ * authority, on a stream, behind a proxy, on a connection that this server ends after each
+ * request. */
 static bool offers(const request_rec *r, wa_scheme scheme)
 {
     return scheme != WA_SCHEME_NTLM
-           || (wa_config_of_server(r->server)->trust->authority != NULL && !wa_answer_is_stream(r)
-               && !wa_answer_is_proxied(r));
+           || (wa_config_of_server(r->server)->trust->authority != NULL
+               && !wa_channel_is_stream(r) && !wa_channel_is_proxied(r)
+               && wa_channel_server_ends(r) == NULL);
+}
+
+/* WinAuthOffer; an expression that cannot be evaluated is false, which offers less, not more. */
+static bool is_wanted(request_rec *r)
+{
+    wa_kind_expr expr = wa_dir_offer(wa_config_of_request(r));
+    const char *error = NULL;
+    int truth;
+
+    if (expr == NULL) {
+        return true;
+    }
+    truth = ap_expr_exec(r, expr, &error);
+    if (error != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "WA0107: WinAuthOffer: %s", error);
+    }
+    return truth > 0;
 }
 
 int wa_answer_offer(request_rec *r)
 {
     wa_providers providers = wa_dir_providers(wa_config_of_request(r));
+    const char *header = wa_channel_role(r)->challenge;
     int count = 0;
     int i;
 
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    for (i = 0; i < providers.count; i++) {
+    apr_table_unset(r->err_headers_out, header);
+    for (i = 0; is_wanted(r) && i < providers.count; i++) {
         if (offers(r, providers.offer[i])) {
-            apr_table_addn(r->err_headers_out, "WWW-Authenticate",
-                           wa_scheme_name(providers.offer[i]));
+            apr_table_addn(r->err_headers_out, header, wa_scheme_name(providers.offer[i]));
             count++;
         }
     }
@@ -91,14 +88,15 @@ static int reset_stream(request_rec *r)
 static int deny(request_rec *r)
 {
     if (wa_answer_offer(r) > 0) {
-        return HTTP_UNAUTHORIZED;
+        return wa_channel_role(r)->status;
     }
-    if (wa_answer_is_stream(r)) {
+    if (wa_channel_is_stream(r)) {
         return wa_answer_refuse(r, WA_REASON_HTTP11_REQUIRED, NULL);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    ap_log_rerror(APLOG_MARK, wa_dir_offer(wa_config_of_request(r)) ? APLOG_DEBUG : APLOG_WARNING,
+                  0, r,
                   "WA0102: no scheme of WinAuthProviders can be offered here: set "
-                  "WinAuthNTLMAuthority, or list Negotiate");
+                  "WinAuthNTLMAuthority, see that keep-alive is on, or list Negotiate");
     return HTTP_FORBIDDEN;
 }
 
@@ -135,7 +133,8 @@ static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
 {
     if (token.n > 0) {
-        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(r, scheme, token));
+        apr_table_setn(r->err_headers_out, wa_channel_role(r)->challenge,
+                       challenge(r, scheme, token));
     }
 }
 
@@ -165,6 +164,7 @@ static int drain(request_rec *r, apr_int64_t limit)
 
 int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
 {
+    const wa_role *role = wa_channel_role(r);
     wa_request *record = wa_publish_record(r);
     int status = drain(r, wa_server_drain_limit(wa_config_of_server(r->server)));
 
@@ -174,12 +174,12 @@ int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
                    ? wa_answer_refuse(r, WA_REASON_BODY_TOO_LARGE, NULL)
                    : status;
     }
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    apr_table_unset(r->err_headers_out, role->challenge);
     wa_answer_final_token(r, scheme, token);
-    ap_custom_response(r, HTTP_UNAUTHORIZED, leg_body); /* and no ErrorDocument */
+    ap_custom_response(r, role->status, leg_body); /* and no ErrorDocument */
     r->connection->keepalives--; /* a leg costs nothing of MaxKeepAliveRequests */
     record->leg = true;
     record->hidden = !wa_dir_log_handshake(wa_config_of_request(r));
     wa_publish_reason(r, WA_REASON_HANDSHAKE);
-    return HTTP_UNAUTHORIZED;
+    return role->status;
 }

@@ -23,10 +23,4 @@ void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token);
  * Returns how many. */
 int wa_answer_offer(request_rec *r);
 
-/* True iff r is a stream of a shared (HTTP/2) connection. */
-bool wa_answer_is_stream(const request_rec *r);
-
-/* True iff r came through a proxy that is not known to pin connections. */
-bool wa_answer_is_proxied(const request_rec *r);
-
 #endif

@@ -1,12 +1,20 @@
 #include "httpd/connection.h"
 
+#include "httpd/channel.h"
+
 #include <http_config.h>
 
 extern module AP_MODULE_DECLARE_DATA winauth_module;
 
-wa_slot *wa_slot_find(conn_rec *c)
+typedef struct slots {
+    wa_slot *of[WA_ROLES]; /* NULL until the first exchange in that role */
+} slots;
+
+wa_slot *wa_slot_find(const request_rec *r)
 {
-    return ap_get_module_config(c->conn_config, &winauth_module);
+    const slots *all = ap_get_module_config(r->connection->conn_config, &winauth_module);
+
+    return all != NULL ? all->of[wa_channel_role(r)->slot] : NULL;
 }
 
 wa_slot *wa_slot_temporary(apr_pool_t *pool)
@@ -17,15 +25,21 @@ wa_slot *wa_slot_temporary(apr_pool_t *pool)
     return slot;
 }
 
-wa_slot *wa_slot_make(conn_rec *c)
+wa_slot *wa_slot_make(const request_rec *r)
 {
-    wa_slot *slot = wa_slot_find(c);
+    conn_rec *c = r->connection;
+    slots *all = ap_get_module_config(c->conn_config, &winauth_module);
+    wa_slot **slot;
 
-    if (slot == NULL) {
-        slot = wa_slot_temporary(c->pool);
-        ap_set_module_config(c->conn_config, &winauth_module, slot);
+    if (all == NULL) {
+        all = apr_pcalloc(c->pool, sizeof(*all));
+        ap_set_module_config(c->conn_config, &winauth_module, all);
     }
-    return slot;
+    slot = &all->of[wa_channel_role(r)->slot];
+    if (*slot == NULL) {
+        *slot = wa_slot_temporary(c->pool);
+    }
+    return *slot;
 }
 
 void wa_slot_drop(wa_slot *slot)

@@ -24,11 +24,11 @@ typedef struct wa_slot {
     apr_pool_t *pool;            /* of the exchange or login; NULL iff there is neither */
 } wa_slot;
 
-/* The connection's slot, or NULL when it has none. */
-wa_slot *wa_slot_find(conn_rec *c);
+/* The slot of r's connection for the role r is served in, or NULL when it has none. */
+wa_slot *wa_slot_find(const request_rec *r);
 
 /* The same, made if need be. */
-wa_slot *wa_slot_make(conn_rec *c);
+wa_slot *wa_slot_make(const request_rec *r);
 
 /* A slot for one request only, for streams of a shared connection. */
 wa_slot *wa_slot_temporary(apr_pool_t *pool);

@@ -20,6 +20,12 @@
       "seconds=N and/or requests=N: how long a login may hold")                                    \
     X(format, user_format, "WinAuthUserFormat", WA_FORMAT_WINDOWS,                                 \
       "shape of REMOTE_USER: Windows, Principal or SAM")                                           \
+    X(flag, require_tls, "WinAuthRequireTLS", 0,                                                   \
+      "On: 403 and no challenge over clear text")                                                  \
+    X(expr, offer, "WinAuthOffer", NULL,                                                           \
+      "an expression; where it is false, Negotiate and NTLM are not offered")                      \
+    X(flag, optional, "WinAuthOptional", 0,                                                        \
+      "On: without credentials the request goes on, anonymous")                                    \
     X(flag, log_handshake, "WinAuthLogHandshake", 0,                                               \
       "On: intermediate legs appear in the access log")
 

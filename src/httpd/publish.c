@@ -1,5 +1,6 @@
 #include "httpd/publish.h"
 
+#include "httpd/channel.h"
 #include "httpd/config.h"
 
 #include <apr_strings.h>
@@ -77,7 +78,8 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
 void wa_publish_persistence(request_rec *r, bool bound)
 {
     wa_publish_record(r)->bound = bound;
-    if (r->connection->master == NULL) {
+    /* a stream's login holds for the stream; for proxies the header is not defined */
+    if (!wa_channel_is_stream(r) && wa_channel_role(r)->slot == 0) {
         ap_add_output_filter_handle(persistence_filter, NULL, r, r->connection);
     }
 }
@@ -145,7 +147,8 @@ static wa_reason final_reason(const request_rec *first, const request_rec *last,
                               const wa_request *record)
 {
     if (record->reason == WA_REASON_OK
-        && (first->status == HTTP_UNAUTHORIZED || last->status == HTTP_UNAUTHORIZED)) {
+        && (first->status == wa_channel_role(first)->status
+            || last->status == wa_channel_role(last)->status)) {
         return WA_REASON_NOT_AUTHORIZED;
     }
     return record->reason;

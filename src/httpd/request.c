@@ -1,6 +1,7 @@
 #include "httpd/request.h"
 
 #include "httpd/answer.h"
+#include "httpd/channel.h"
 #include "httpd/config.h"
 #include "httpd/connection.h"
 #include "httpd/publish.h"
@@ -128,7 +129,11 @@ static void classify_token(request_rec *r, facts *f)
 static void classify(request_rec *r, facts *f)
 {
     f->veto = WA_REASON_OK;
-    wa_header_split(apr_table_get(r->headers_in, "Authorization"), &f->header);
+    if (wa_dir_require_tls(f->section) && !wa_channel_is_tls(r)) {
+        f->veto = WA_REASON_TLS_REQUIRED;
+        return;
+    }
+    wa_header_split(apr_table_get(r->headers_in, wa_channel_role(r)->credentials), &f->header);
     switch (f->header.kind) {
     case WA_HEADER_MALFORMED:
         f->event = WA_EVENT_MALFORMED;
@@ -166,9 +171,9 @@ static void gather(request_rec *r, facts *f)
     f->section = wa_config_of_request(r);
     f->trust = wa_config_of_server(r->server)->trust;
     f->providers = wa_dir_providers(f->section);
-    f->stream = wa_answer_is_stream(r);
-    f->proxied = wa_answer_is_proxied(r);
-    f->slot = f->stream ? NULL : wa_slot_find(r->connection);
+    f->stream = wa_channel_is_stream(r);
+    f->proxied = wa_channel_is_proxied(r);
+    f->slot = f->stream ? NULL : wa_slot_find(r);
     classify(r, f);
     f->state = state_for(f);
 }
@@ -206,6 +211,7 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNKNOWN_USER, "no domain and no realm is known");
     }
+    wa_channel_stay_http1(r);
     bind = may_bind(f, identity);
     f->slot->engine = NULL; /* it has nothing more to say; its pool holds the identity */
     f->slot->identity = bind ? identity : NULL;
@@ -222,6 +228,9 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
 static int go_on(request_rec *r, facts *f, const wa_step *step)
 {
     wa_state next = wa_exchange_after(WA_VERDICT_CONTINUE, f->event, false);
+    const char *ends = wa_channel_server_ends(r);
+
+    ends = ends != NULL ? ends : wa_channel_client_ends(r);
 
     if (f->stream) {
         drop(f);
@@ -230,6 +239,10 @@ static int go_on(request_rec *r, facts *f, const wa_step *step)
     if (f->proxied) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
+    }
+    if (ends != NULL) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_KEEPALIVE_OFF, ends);
     }
     if (next == WA_STATE_NONE) {
         drop(f);
@@ -266,7 +279,7 @@ static int begin(request_rec *r, facts *f)
     apr_pool_t *pool;
 
     if (f->slot == NULL) {
-        f->slot = f->stream ? wa_slot_temporary(r->pool) : wa_slot_make(r->connection);
+        f->slot = f->stream ? wa_slot_temporary(r->pool) : wa_slot_make(r);
     }
     pool = wa_slot_fresh_pool(f->slot);
     f->slot->scheme = f->header.scheme;
@@ -309,8 +322,19 @@ static int reuse(request_rec *r, facts *f)
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     f->slot->served++;
+    wa_channel_stay_http1(r);
     /* caches take the absence of Authorization for a public answer */
     apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    return OK;
+}
+
+/* Without credentials of ours: a challenge, or where they are optional an anonymous request. */
+static int offer(request_rec *r, const facts *f)
+{
+    if (!wa_dir_optional(f->section)) {
+        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+    }
+    wa_publish_reason(r, WA_REASON_ANONYMOUS);
     return OK;
 }
 
@@ -327,7 +351,7 @@ static int decide(request_rec *r, facts *f)
     }
     switch (cell.action) {
     case WA_ACTION_OFFER:
-        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+        return offer(r, f);
     case WA_ACTION_BEGIN:
         return begin(r, f);
     case WA_ACTION_STEP:
@@ -368,16 +392,19 @@ static int inherit(request_rec *r, const wa_request *origin)
         && wa_publish_identity(r, origin->identity)) {
         return OK;
     }
-    return HTTP_UNAUTHORIZED; /* the origin's own answer has said why */
+    return wa_channel_role(r)->status; /* the origin's own answer has said why */
 }
 
 int wa_request_authenticate(request_rec *r)
 {
-    const wa_request *origin;
+    const wa_request *origin = wa_publish_find(r);
     facts f;
 
     if (!is_ours(r)) {
         return DECLINED;
+    }
+    if (origin != NULL && origin->judged) { /* by wa_request_authenticate_early */
+        return origin->identity != NULL ? OK : wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
     }
     origin = origin_of(r);
     wa_publish_record(r)->judged = true;
@@ -386,6 +413,17 @@ int wa_request_authenticate(request_rec *r)
     }
     gather(r, &f);
     return decide(r, &f);
+}
+
+int wa_request_authenticate_early(request_rec *r)
+{
+    int status;
+
+    if (!is_ours(r) || !wa_dir_optional(wa_config_of_request(r))) {
+        return DECLINED;
+    }
+    status = wa_request_authenticate(r);
+    return status == OK ? DECLINED : status;
 }
 
 int wa_request_note_failure(request_rec *r, const char *auth_type)

@@ -9,6 +9,10 @@
  * of the answer. */
 int wa_request_authenticate(request_rec *r);
 
+/* access_checker_ex hook, before authorization: where credentials are optional, those that come
+ * are judged also when "Require all granted" would not ask for any. */
+int wa_request_authenticate_early(request_rec *r);
+
 /* note_auth_failure hook: somebody else refuses a request of a section of ours. */
 int wa_request_note_failure(request_rec *r, const char *auth_type);
 

@@ -2,8 +2,11 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <string.h>
 #include <strings.h>
+
+APLOG_USE_MODULE(winauth); /* expressions log under it */
 
 /* ---- flag ---- */
 
@@ -180,6 +183,35 @@ const char *wa_parse_authority(cmd_parms *cmd, int argc, char *const argv[],
         }
     }
     return "takes winbind, file:PATH or none";
+}
+
+/* ---- expr ---- */
+
+const char *wa_parse_expr(cmd_parms *cmd, int argc, char *const argv[], wa_kind_expr *out)
+{
+    const char *error = NULL;
+
+    if (argc != 1) {
+        return "takes one expression, in quotes";
+    }
+    *out = ap_expr_parse_cmd(cmd, argv[0], 0, &error, NULL);
+    return error != NULL ? apr_pstrcat(cmd->pool, "cannot be understood: ", error, NULL) : NULL;
+}
+
+bool wa_is_set_expr(const wa_kind_expr *value)
+{
+    return *value != NULL;
+}
+
+void wa_unset_expr(wa_kind_expr *value)
+{
+    *value = NULL;
+}
+
+const char *wa_print_expr(const wa_kind_expr *value, apr_pool_t *pool)
+{
+    (void)pool;
+    return *value != NULL ? "(an expression)" : "(always)";
 }
 
 /* ---- limit ---- */

@@ -13,6 +13,7 @@
 #include <apr_tables.h>
 #include <httpd.h>
 #include <http_config.h>
+#include <ap_expr.h>
 
 enum { WA_PROVIDERS_MAX = 3 };
 
@@ -28,12 +29,13 @@ typedef struct wa_limit {
     apr_int64_t requests; /* 0: no limit */
 } wa_limit;
 
-typedef int wa_kind_flag;              /* -1 unset, 0 Off, 1 On */
-typedef apr_int64_t wa_kind_bytes;     /* -1 unset */
-typedef int wa_kind_format;            /* -1 unset, else a wa_format */
-typedef const char *wa_kind_path;      /* absolute; NULL unset */
-typedef const char *wa_kind_acceptor;  /* "any", "host" or a service; NULL unset */
-typedef const char *wa_kind_authority; /* "winbind", "none", "file:/…"; NULL unset */
+typedef int wa_kind_flag;                   /* -1 unset, 0 Off, 1 On */
+typedef apr_int64_t wa_kind_bytes;          /* -1 unset */
+typedef int wa_kind_format;                 /* -1 unset, else a wa_format */
+typedef const char *wa_kind_path;           /* absolute; NULL unset */
+typedef const char *wa_kind_acceptor;       /* "any", "host" or a service; NULL unset */
+typedef const char *wa_kind_authority;      /* "winbind", "none", "file:/…"; NULL unset */
+typedef const ap_expr_info_t *wa_kind_expr; /* NULL unset */
 typedef wa_limit wa_kind_limit;
 typedef wa_providers wa_kind_providers;
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
@@ -42,7 +44,7 @@ typedef const apr_array_header_t *wa_kind_networks; /* of apr_ipsubnet_t *; NULL
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
-    X(limit) X(providers) X(realms) X(networks)
+    X(expr) X(limit) X(providers) X(realms) X(networks)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \

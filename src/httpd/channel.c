@@ -1,0 +1,98 @@
+#include "httpd/channel.h"
+
+#include "httpd/config.h"
+
+#include <ap_mpm.h>
+#include <apr_optional.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <mod_ssl.h>
+
+static const wa_role origin = { 0, HTTP_UNAUTHORIZED, "Authorization", "WWW-Authenticate" };
+static const wa_role proxy = { 1, HTTP_PROXY_AUTHENTICATION_REQUIRED, "Proxy-Authorization",
+                               "Proxy-Authenticate" };
+
+/* mod_ssl's, or NULL without it.  Written once, before there are threads. */
+static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
+
+const wa_role *wa_channel_role(const request_rec *r)
+{
+    return r->proxyreq == PROXYREQ_PROXY ? &proxy : &origin;
+}
+
+bool wa_channel_is_stream(const request_rec *r)
+{
+    return r->connection->master != NULL;
+}
+
+bool wa_channel_is_proxied(const request_rec *r)
+{
+    wa_kind_networks trusted = wa_server_trusted_proxies(wa_config_of_server(r->server));
+    int i;
+
+    if (apr_table_get(r->headers_in, "Via") == NULL
+        && apr_table_get(r->headers_in, "Forwarded") == NULL
+        && apr_table_get(r->headers_in, "X-Forwarded-For") == NULL) {
+        return false;
+    }
+    for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, apr_ipsubnet_t *),
+                              r->connection->client_addr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool wa_channel_is_tls(const request_rec *r)
+{
+    return is_https != NULL && is_https(r->connection) != 0;
+}
+
+static bool is_stopping(void)
+{
+    int state = AP_MPMQ_RUNNING;
+
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
+}
+
+const char *wa_channel_server_ends(const request_rec *r)
+{
+    if (!r->server->keep_alive || r->server->keep_alive_timeout <= 0) {
+        return "KeepAlive is off";
+    }
+    if (apr_table_get(r->subprocess_env, "nokeepalive") != NULL) {
+        return "the variable nokeepalive is set";
+    }
+    return is_stopping() ? "the server is restarting" : NULL;
+}
+
+const char *wa_channel_client_ends(const request_rec *r)
+{
+    const char *connection = apr_table_get(r->headers_in, "Connection");
+
+    if (ap_find_token(r->pool, connection, "close")) {
+        return "the client closes after each request";
+    }
+    if (r->proto_num < HTTP_VERSION(1, 1) && !ap_find_token(r->pool, connection, "keep-alive")) {
+        return "the client speaks HTTP/1.0 without keep-alive";
+    }
+    return NULL;
+}
+
+void wa_channel_stay_http1(request_rec *r)
+{
+    if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"), "h2c")) {
+        apr_table_unset(r->headers_in, "Upgrade");
+    }
+}
+
+static void find_mod_ssl(void)
+{
+    is_https = APR_RETRIEVE_OPTIONAL_FN(ssl_is_https);
+}
+
+void wa_channel_register(void)
+{
+    ap_hook_optional_fn_retrieve(find_mod_ssl, NULL, NULL, APR_HOOK_MIDDLE);
+}

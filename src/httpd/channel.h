@@ -1,0 +1,44 @@
+/* What carries a request: the role we play for it, and what its connection can and cannot do. */
+#ifndef WA_HTTPD_CHANNEL_H
+#define WA_HTTPD_CHANNEL_H
+
+#include <httpd.h>
+#include <stdbool.h>
+
+/* An origin server and a forward proxy do the same under other names (RFC 7235 sections 3 and 4).
+ * A connection's logins of the two roles never mix: each has a slot of its own. */
+typedef struct wa_role {
+    int slot;                /* index of the slot in the connection */
+    int status;              /* of a challenge */
+    const char *credentials; /* request header */
+    const char *challenge;   /* response header */
+} wa_role;
+
+enum { WA_ROLES = 2 };
+
+const wa_role *wa_channel_role(const request_rec *r);
+
+/* True iff r is a stream of a shared (HTTP/2) connection. */
+bool wa_channel_is_stream(const request_rec *r);
+
+/* True iff r came through a proxy that is not known to pin connections. */
+bool wa_channel_is_proxied(const request_rec *r);
+
+/* True iff the client's connection is encrypted by this server. */
+bool wa_channel_is_tls(const request_rec *r);
+
+/* NULL when the connection can carry another request after this one, else what ends it: a setting
+ * of this server. */
+const char *wa_channel_server_ends(const request_rec *r);
+
+/* The same, where the client ends it. */
+const char *wa_channel_client_ends(const request_rec *r);
+
+/* Keeps an authenticated connection from becoming HTTP/2 by Upgrade: the request would be served
+ * a second time, as a stream, where its token is a replay and its login does not count. */
+void wa_channel_stay_http1(request_rec *r);
+
+/* Finds what other modules offer; call once while hooks are registered. */
+void wa_channel_register(void);
+
+#endif
