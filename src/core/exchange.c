@@ -20,6 +20,7 @@ static const wa_cell table[WA_EVENT_COUNT][WA_STATE_COUNT] = {
     [WA_EVENT_SPNEGO_INIT]       = { BEGIN, BEGIN, BEGIN, BEGIN },
     [WA_EVENT_SPNEGO_RESP]       = { SEQ,   SEQ,   STEP,  SEQ   },
     [WA_EVENT_KRB5]              = { BEGIN, BEGIN, BEGIN, BEGIN },
+    [WA_EVENT_BASIC]             = { BEGIN, BEGIN, BEGIN, BEGIN },
 };
 /* clang-format on */
 
@@ -36,6 +37,9 @@ wa_event wa_exchange_event(wa_scheme scheme, wa_token_kind kind)
 {
     wa_event event = kind < WA_TOKEN_COUNT ? events[kind] : WA_EVENT_BAD_TOKEN;
 
+    if (scheme == WA_SCHEME_BASIC) {
+        return WA_EVENT_BASIC; /* its text is no token, whatever it looks like */
+    }
     if (scheme == WA_SCHEME_NEGOTIATE) {
         return event;
     }
@@ -78,8 +82,9 @@ wa_state wa_exchange_after(wa_verdict verdict, wa_event event, bool bind)
     case WA_EVENT_BAD_TOKEN:
     case WA_EVENT_NTLM_AUTHENTICATE:
     case WA_EVENT_KRB5:
+    case WA_EVENT_BASIC:
     case WA_EVENT_COUNT:
-        break; /* nothing may follow these: a bare Kerberos token has one leg */
+        break; /* nothing may follow these: a bare Kerberos token and a password have one leg */
     }
     return WA_STATE_NONE;
 }
@@ -104,6 +109,7 @@ const char *wa_event_name(wa_event event)
         [WA_EVENT_SPNEGO_INIT] = "spnego-init",
         [WA_EVENT_SPNEGO_RESP] = "spnego-resp",
         [WA_EVENT_KRB5] = "krb5",
+        [WA_EVENT_BASIC] = "basic",
     };
 
     return event < WA_EVENT_COUNT ? names[event] : "?";

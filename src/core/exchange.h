@@ -31,6 +31,7 @@ typedef enum {
     WA_EVENT_SPNEGO_INIT,
     WA_EVENT_SPNEGO_RESP,
     WA_EVENT_KRB5,
+    WA_EVENT_BASIC, /* a user and a password */
     WA_EVENT_COUNT
 } wa_event;
 

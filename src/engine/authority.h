@@ -49,6 +49,11 @@ struct wa_authority {
     void (*judge)(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
                   wa_ruling *out);
 
+    /* Judges a password in the clear; domain is "" when none was typed.  out is zeroed by the
+     * caller; strings go to pool. */
+    void (*password)(wa_authority *authority, const char *user, const char *domain,
+                     const char *password, apr_pool_t *pool, wa_ruling *out);
+
     /* Canonical account behind a name somebody else has judged.  Strings go to pool. */
     void (*resolve)(wa_authority *authority, const char *user, const char *domain,
                     apr_pool_t *pool, wa_ruling *out);

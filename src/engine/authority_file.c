@@ -394,6 +394,29 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
     wa_secret_wipe(e.nt_hash, sizeof(e.nt_hash));
 }
 
+static void judge_password(wa_authority *authority, const char *user, const char *domain,
+                           const char *password, apr_pool_t *pool, wa_ruling *out)
+{
+    unsigned char hash[WA_NTLM_HASH_LEN];
+    entry e;
+
+    if (!fetch((file_authority *)authority, domain, user, pool, &e, out)) {
+        return;
+    }
+    if (!wa_ntlmhash_password(password, hash)
+        || !wa_secret_equal(hash, e.nt_hash, sizeof(hash))) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_BAD_PASSWORD, NULL);
+    }
+    else if (e.refusal != WA_REASON_OK) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, e.refusal, NULL);
+    }
+    else {
+        wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
+    }
+    wa_secret_wipe(hash, sizeof(hash));
+    wa_secret_wipe(e.nt_hash, sizeof(e.nt_hash));
+}
+
 static void resolve(wa_authority *authority, const char *user, const char *domain,
                     apr_pool_t *pool, wa_ruling *out)
 {
@@ -462,6 +485,7 @@ wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr
     a->base.open = open_child;
     a->base.target = target;
     a->base.judge = judge;
+    a->base.password = judge_password;
     a->base.resolve = resolve;
     a->path = path;
     a->host = netbios_host(pconf);

@@ -248,13 +248,12 @@ static void fill_params(const wa_logon *logon, struct wbcAuthUserParams *params)
     params->password.response.lm_data = (uint8_t *)(uintptr_t)m->lm.p;
 }
 
-static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
-                  wa_ruling *out)
+/* One submission to winbindd, and what it says. */
+static void submit(winbind_authority *a, const struct wbcAuthUserParams *params, apr_pool_t *pool,
+                   wa_ruling *out)
 {
-    winbind_authority *a = (winbind_authority *)authority;
     struct wbcAuthErrorInfo *error = NULL;
     struct wbcAuthUserInfo *info = NULL;
-    struct wbcAuthUserParams params;
     struct wbcContext *ctx = take(a);
     wbcErr rc;
 
@@ -262,8 +261,7 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
         wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, "out of memory");
         return;
     }
-    fill_params(logon, &params);
-    rc = wbcCtxAuthenticateUserEx(ctx, &params, &info, &error);
+    rc = wbcCtxAuthenticateUserEx(ctx, params, &info, &error);
     give_back(a, ctx, rc == WBC_ERR_SUCCESS || rc == WBC_ERR_AUTH_ERROR);
     if (rc == WBC_ERR_SUCCESS) {
         rule_success(a, info, pool, out);
@@ -277,6 +275,35 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
     }
     wbcFreeMemory(info);
     wbcFreeMemory(error);
+}
+
+static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
+                  wa_ruling *out)
+{
+    struct wbcAuthUserParams params;
+
+    fill_params(logon, &params);
+    submit((winbind_authority *)authority, &params, pool, out);
+}
+
+static void judge_password(wa_authority *authority, const char *user, const char *domain,
+                           const char *password, apr_pool_t *pool, wa_ruling *out)
+{
+    struct wbcAuthUserParams params;
+    wa_ntlm_target own = { NULL, NULL, NULL, NULL };
+    const char *detail = NULL;
+
+    if (!target(authority, pool, &own, &detail)) {
+        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
+        return;
+    }
+    memset(&params, 0, sizeof(params));
+    params.level = WBC_AUTH_USER_LEVEL_PLAIN;
+    params.account_name = user;
+    params.domain_name =
+        *domain != '\0' || strchr(user, '@') != NULL ? domain : own.netbios_domain;
+    params.password.plaintext = password;
+    submit((winbind_authority *)authority, &params, pool, out);
 }
 
 static void rule_sid(winbind_authority *a, struct wbcContext *ctx, const struct wbcDomainSid *sid,
@@ -359,6 +386,7 @@ wa_authority *wa_authority_winbind(const apr_table_t *realms, bool must, apr_poo
     a->base.open = open_child;
     a->base.target = target;
     a->base.judge = judge;
+    a->base.password = judge_password;
     a->base.resolve = resolve;
     a->realms = realms;
     if (apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {

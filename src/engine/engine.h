@@ -33,6 +33,15 @@ wa_engine *wa_ntlm_begin(const wa_trust *trust, apr_pool_t *exchange_pool);
 /* Kerberos and SPNEGO.  With kerberos_only, NTLM is not negotiated. */
 wa_engine *wa_gss_begin(const wa_trust *trust, bool kerberos_only, apr_pool_t *exchange_pool);
 
+/* A password in the clear; the token is "user:password".  One leg; never CONTINUE. */
+wa_engine *wa_basic_begin(const wa_trust *trust, apr_pool_t *exchange_pool);
+
+enum { WA_BASIC_DIGEST_LEN = 32 };
+
+/* Salted digest of credentials, for recognising them.  False: there is no digest. */
+bool wa_basic_digest(const unsigned char *salt, size_t salt_len, wa_span credentials,
+                     unsigned char out[WA_BASIC_DIGEST_LEN]);
+
 /* Fills out for a refusal; detail may be NULL and must live as long as the request. */
 void wa_step_fail(wa_step *out, wa_verdict verdict, wa_reason reason, const char *detail);
 

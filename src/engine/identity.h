@@ -6,6 +6,7 @@
 #include "core/account.h"
 #include "core/header.h"
 
+#include <apr_pools.h>
 #include <apr_time.h>
 
 typedef enum {
@@ -24,6 +25,9 @@ typedef struct wa_identity {
     apr_time_t proved;  /* when */
     apr_time_t expires; /* end of the ticket, or 0 when nothing ends it */
 } wa_identity;
+
+/* A copy in pool, strings included. */
+wa_identity *wa_identity_copy(const wa_identity *identity, apr_pool_t *pool);
 
 const char *wa_package_name(wa_package package); /* "Kerberos", "NTLM", or NULL */
 

@@ -19,9 +19,12 @@ static const char leg_body[] =
 
 /* What is not accepted, and what could not be continued, is not offered: NTLM without an
  * authority, on a stream, behind a proxy, on a connection that this server ends after each
- * request. */
+ * request; a password over clear text. */
 static bool offers(const request_rec *r, wa_scheme scheme)
 {
+    if (scheme == WA_SCHEME_BASIC) {
+        return wa_channel_is_confidential(r);
+    }
     return scheme != WA_SCHEME_NTLM
            || (wa_config_of_server(r->server)->trust->authority != NULL
                && !wa_channel_is_stream(r) && !wa_channel_is_proxied(r)
@@ -45,17 +48,32 @@ static bool is_wanted(request_rec *r)
     return truth > 0;
 }
 
+/* The line of a challenge without data; Basic has parameters (RFC 7617 section 2). */
+static const char *bare(request_rec *r, wa_scheme scheme)
+{
+    const char *realm = ap_auth_name(r);
+
+    if (scheme != WA_SCHEME_BASIC) {
+        return wa_scheme_name(scheme);
+    }
+    return apr_psprintf(r->pool, "Basic realm=\"%s\", charset=\"UTF-8\"",
+                        realm != NULL ? realm
+                                      : ap_escape_quotes(r->pool, r->server->server_hostname));
+}
+
 int wa_answer_offer(request_rec *r)
 {
     wa_providers providers = wa_dir_providers(wa_config_of_request(r));
     const char *header = wa_channel_role(r)->challenge;
+    bool wanted = is_wanted(r);
     int count = 0;
     int i;
 
     apr_table_unset(r->err_headers_out, header);
-    for (i = 0; is_wanted(r) && i < providers.count; i++) {
-        if (offers(r, providers.offer[i])) {
-            apr_table_addn(r->err_headers_out, header, wa_scheme_name(providers.offer[i]));
+    for (i = 0; i < providers.count; i++) {
+        wa_scheme scheme = providers.offer[i];
+        if (offers(r, scheme) && (wanted || scheme == WA_SCHEME_BASIC)) {
+            apr_table_addn(r->err_headers_out, header, bare(r, scheme));
             count++;
         }
     }

@@ -7,6 +7,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <mod_ssl.h>
+#include <string.h>
 
 static const wa_role origin = { 0, HTTP_UNAUTHORIZED, "Authorization", "WWW-Authenticate" };
 static const wa_role proxy = { 1, HTTP_PROXY_AUTHENTICATION_REQUIRED, "Proxy-Authorization",
@@ -47,6 +48,25 @@ bool wa_channel_is_proxied(const request_rec *r)
 bool wa_channel_is_tls(const request_rec *r)
 {
     return is_https != NULL && is_https(r->connection) != 0;
+}
+
+/* The connection's own address, not one a header claims. */
+static bool is_loopback(const apr_sockaddr_t *address)
+{
+    static const char v4_in_v6[] = "::ffff:127.";
+    char text[64];
+
+    if (apr_sockaddr_ip_getbuf(text, sizeof(text), (apr_sockaddr_t *)address) != APR_SUCCESS) {
+        return false;
+    }
+    return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0
+           || strncmp(text, v4_in_v6, sizeof(v4_in_v6) - 1) == 0;
+}
+
+bool wa_channel_is_confidential(const request_rec *r)
+{
+    return wa_channel_is_tls(r)
+           || (is_loopback(r->connection->client_addr) && !wa_channel_is_proxied(r));
 }
 
 static bool is_stopping(void)

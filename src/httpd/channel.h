@@ -27,6 +27,10 @@ bool wa_channel_is_proxied(const request_rec *r);
 /* True iff the client's connection is encrypted by this server. */
 bool wa_channel_is_tls(const request_rec *r);
 
+/* True iff nobody between the client and us can read what it sends: TLS, or the client is on this
+ * very machine and no proxy in between. */
+bool wa_channel_is_confidential(const request_rec *r);
+
 /* NULL when the connection can carry another request after this one, else what ends it: a setting
  * of this server. */
 const char *wa_channel_server_ends(const request_rec *r);

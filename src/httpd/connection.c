@@ -44,14 +44,14 @@ wa_slot *wa_slot_make(const request_rec *r)
 
 void wa_slot_drop(wa_slot *slot)
 {
-    apr_pool_t *parent = slot->parent;
+    wa_slot empty = { .state = WA_STATE_NONE, .began = WA_EVENT_NOTHING };
 
     if (slot->pool != NULL) {
         apr_pool_destroy(slot->pool);
     }
-    *slot =
-        (wa_slot){ WA_STATE_NONE, WA_SCHEME_OTHER, WA_EVENT_NOTHING, NULL, NULL, NULL, 0, parent,
-                   NULL };
+    empty.parent = slot->parent;
+    empty.memo = slot->memo;
+    *slot = empty;
 }
 
 apr_pool_t *wa_slot_fresh_pool(wa_slot *slot)

@@ -11,7 +11,7 @@
 /* clang-format off */
 #define WA_DIR_DIRECTIVES(X)                                                                       \
     X(providers, providers, "WinAuthProviders", WA_DEFAULT_PROVIDERS,                              \
-      "schemes to offer, in order: Negotiate, NTLM, Negotiate:Kerberos")                           \
+      "schemes to offer, in order: Negotiate, Negotiate:Kerberos, NTLM, Basic")                    \
     X(flag, persist_single_request, "WinAuthPersistSingleRequest", 0,                              \
       "On: forget the login at the end of each request")                                           \
     X(flag, persist_non_ntlm, "WinAuthPersistNonNTLM", 1,                                          \

@@ -4,6 +4,7 @@
 #include "httpd/channel.h"
 #include "httpd/config.h"
 #include "httpd/connection.h"
+#include "httpd/memo.h"
 #include "httpd/publish.h"
 
 #include <apr_encode.h>
@@ -65,7 +66,8 @@ static bool accepts(const facts *f, const wa_identity *identity)
 
 static bool may_bind(const facts *f, const wa_identity *identity)
 {
-    return !f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)
+    return identity->scheme != WA_SCHEME_BASIC && !f->stream && !f->proxied
+           && !wa_dir_persist_single_request(f->section)
            && (identity->package == WA_PACKAGE_NTLM || wa_dir_persist_non_ntlm(f->section));
 }
 
@@ -123,6 +125,9 @@ static void classify_token(request_rec *r, facts *f)
     f->event = wa_exchange_event(f->header.scheme, wa_token_sniff(f->token));
     if (is_raw_ntlm(f->event)) {
         f->veto = veto_ntlm(f);
+    }
+    else if (f->event == WA_EVENT_BASIC && !wa_channel_is_confidential(r)) {
+        f->veto = WA_REASON_TLS_REQUIRED;
     }
 }
 
@@ -192,6 +197,13 @@ static void log_transition(request_rec *r, const facts *f, wa_state to)
         wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
 }
 
+static void remember(request_rec *r, const facts *f, const wa_identity *identity)
+{
+    if (!f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)) {
+        wa_memo_keep(r, f->trust, f->token, identity);
+    }
+}
+
 /* The verdict DONE: here, and only here, a login comes into being. */
 static int log_in(request_rec *r, facts *f, const wa_step *step)
 {
@@ -203,7 +215,8 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_NTLM_NOT_ALLOWED, NULL);
     }
-    if (f->proxied && identity->package == WA_PACKAGE_NTLM) {
+    if (f->proxied && identity->package == WA_PACKAGE_NTLM
+        && identity->scheme != WA_SCHEME_BASIC) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
     }
@@ -217,8 +230,13 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
     f->slot->identity = bind ? identity : NULL;
     f->slot->state = wa_exchange_after(WA_VERDICT_DONE, f->event, bind);
     log_transition(r, f, f->slot->state);
-    wa_answer_final_token(r, f->header.scheme, step->token);
-    wa_publish_persistence(r, bind);
+    if (identity->scheme == WA_SCHEME_BASIC) { /* which has neither final token nor persistence */
+        remember(r, f, identity);
+    }
+    else {
+        wa_answer_final_token(r, f->header.scheme, step->token);
+        wa_publish_persistence(r, bind);
+    }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "WA0105: %s logged in by %s", r->user,
                   wa_package_name(identity->package));
     return OK;
@@ -274,6 +292,15 @@ static int step(request_rec *r, facts *f)
     return wa_answer_refuse(r, result.reason, result.detail);
 }
 
+static wa_engine *make_engine(const facts *f, apr_pool_t *pool)
+{
+    if (f->event == WA_EVENT_BASIC) {
+        return wa_basic_begin(f->trust, pool);
+    }
+    return is_raw_ntlm(f->event) ? wa_ntlm_begin(f->trust, pool)
+                                 : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+}
+
 static int begin(request_rec *r, facts *f)
 {
     apr_pool_t *pool;
@@ -285,17 +312,14 @@ static int begin(request_rec *r, facts *f)
     f->slot->scheme = f->header.scheme;
     f->slot->began = f->event;
     f->slot->trust = f->trust;
-    f->slot->engine = is_raw_ntlm(f->event)
-                          ? wa_ntlm_begin(f->trust, pool)
-                          : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+    f->slot->engine = make_engine(f, pool);
     return step(r, f);
 }
 
 /* Has the login served its time?  The limits are those of the section it is about to serve. */
-static bool is_spent(const facts *f)
+static bool is_spent(const facts *f, const wa_identity *identity)
 {
     wa_limit limit = wa_dir_persist_limit(f->section);
-    const wa_identity *identity = f->slot->identity;
     apr_time_t now = apr_time_now();
 
     return (identity->expires != 0 && now >= identity->expires)
@@ -303,11 +327,25 @@ static bool is_spent(const facts *f)
            || (limit.requests != 0 && f->slot->served >= limit.requests);
 }
 
+/* A password that was right on this connection before: not asked about again, but no login
+ * either, for a request without it gets nothing. */
+static const wa_identity *recall(request_rec *r, const facts *f)
+{
+    const wa_identity *identity = f->event == WA_EVENT_BASIC && f->slot != NULL && !f->proxied
+                                      ? wa_memo_find(r, f->trust, f->token)
+                                      : NULL;
+
+    return identity != NULL && !is_spent(f, identity) && accepts(f, identity)
+                   && !wa_dir_persist_single_request(f->section)
+               ? identity
+               : NULL;
+}
+
 static int reuse(request_rec *r, facts *f)
 {
     const wa_identity *identity = f->slot->identity;
 
-    if (is_spent(f)) {
+    if (is_spent(f, identity)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
@@ -341,6 +379,7 @@ static int offer(request_rec *r, const facts *f)
 static int decide(request_rec *r, facts *f)
 {
     wa_cell cell = wa_exchange_lookup(f->state, f->event);
+    const wa_identity *recalled;
 
     if (f->veto != WA_REASON_OK) {
         drop(f);
@@ -348,6 +387,10 @@ static int decide(request_rec *r, facts *f)
     }
     if (!wa_exchange_keeps(cell.action)) {
         drop(f);
+    }
+    recalled = recall(r, f);
+    if (recalled != NULL && wa_publish_identity(r, recalled)) {
+        return OK;
     }
     switch (cell.action) {
     case WA_ACTION_OFFER:

@@ -268,15 +268,15 @@ static bool parse_provider(const char *word, wa_scheme *scheme, bool *kerberos_o
         *scheme = WA_SCHEME_NEGOTIATE;
         return true;
     }
-    *scheme = WA_SCHEME_NTLM;
-    return strcasecmp(word, "NTLM") == 0;
+    *scheme = strcasecmp(word, "Basic") == 0 ? WA_SCHEME_BASIC : WA_SCHEME_NTLM;
+    return *scheme == WA_SCHEME_BASIC || strcasecmp(word, "NTLM") == 0;
 }
 
 const char *wa_parse_providers(cmd_parms *cmd, int argc, char *const argv[],
                                wa_kind_providers *out)
 {
-    static const char usage[] = "takes one or more of Negotiate or Negotiate:Kerberos, and NTLM, "
-                                "each once";
+    static const char usage[] = "takes one or more of Negotiate or Negotiate:Kerberos, NTLM "
+                                "and Basic, each once";
     int i;
     int k;
 

@@ -15,7 +15,7 @@
 #include <http_config.h>
 #include <ap_expr.h>
 
-enum { WA_PROVIDERS_MAX = 3 };
+enum { WA_PROVIDERS_MAX = 3 }; /* Negotiate, NTLM, Basic */
 
 typedef struct wa_providers {
     int count;                         /* 0: unset */

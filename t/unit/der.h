@@ -30,8 +30,8 @@ static inline void der_reset(void)
     der_used = 0;
 }
 
-/* Element with its length written in octets bytes: 0 for the short form (body below 128), else that
- * many after 0x80+octets.  The length claimed is body.n + lie. */
+/* Element with its length written in octets bytes: 0 for the short form (body below 128), else
+ * that many after 0x80+octets.  The length claimed is body.n + lie. */
 static inline wa_span der_long(unsigned char tag, wa_span body, unsigned octets, long lie)
 {
     unsigned char *p = der_room(2 + octets + body.n);

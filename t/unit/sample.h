@@ -1,4 +1,5 @@
-/* Byte samples for the unit tests: vectors from files, and copies that end where their block ends.
+/* Byte samples for the unit tests: vectors from files, and copies that end where their block
+ * ends.
  *
  * A parser is always given a copy of its own on the heap, exactly as long as it claims to be, so
  * that the address sanitizer sees the first byte read behind it. */
@@ -16,8 +17,8 @@ typedef struct sample {
     wa_span s;            /* ends with the block */
 } sample;
 
-/* A block that could not be had, or a vector that is not there, ends the program: a test that skips
- * is one that lies. */
+/* A block that could not be had, or a vector that is not there, ends the program: a test that
+ * skips is one that lies. */
 static inline void sample_die(const char *what, const char *name)
 {
     printf("Bail out! %s %s\n", what, name);
@@ -63,8 +64,8 @@ static inline uint32_t sample_le(const unsigned char *p, size_t n)
 static inline bool sample_holds(wa_span whole, wa_span view)
 {
     return view.n == 0
-        || (view.p >= whole.p && view.n <= whole.n
-            && (size_t)(view.p - whole.p) <= whole.n - view.n);
+           || (view.p >= whole.p && view.n <= whole.n
+               && (size_t)(view.p - whole.p) <= whole.n - view.n);
 }
 
 static inline int sample_nibble(int c)

@@ -16,16 +16,16 @@ static int tap_count;        /* checks so far */
 static int tap_failures;     /* of them, those that failed unexpectedly */
 static const char *tap_todo; /* why failures are expected just now, or NULL */
 
-/* Checks of a known defect go between TODO("what is wrong") and END_TODO(): they are run and shown,
- * and do not fail the program.  Remove the pair when the harness reports "TODO passed". */
+/* Checks of a known defect go between TODO("what is wrong") and END_TODO(): they are run and
+ * shown, and do not fail the program.  Remove the pair when the harness reports "TODO passed". */
 #define TODO(why) (tap_todo = (why))
 #define END_TODO() (tap_todo = NULL)
 
 #define ok(cond, ...) tap_ok((cond), __FILE__, __LINE__, __VA_ARGS__)
-#define is_int(got, want, ...)                                                                     \
+#define is_int(got, want, ...) \
     tap_is_int((long long)(got), (long long)(want), __FILE__, __LINE__, __VA_ARGS__)
 #define is_str(got, want, ...) tap_is_str((got), (want), __FILE__, __LINE__, __VA_ARGS__)
-#define is_bytes(got, got_len, want, want_len, ...)                                                \
+#define is_bytes(got, got_len, want, want_len, ...) \
     tap_is_bytes((got), (got_len), (want), (want_len), __FILE__, __LINE__, __VA_ARGS__)
 
 __attribute__((format(printf, 1, 2))) static inline void diag(const char *format, ...)

@@ -1,5 +1,5 @@
-/* Account names: what may be one, how a principal splits, what REMOTE_USER looks like, and that no
- * two accounts share a string. */
+/* Account names: what may be one, how a principal splits, what REMOTE_USER looks like, and that
+ * no two accounts share a string. */
 #include "core/account.h"
 
 #include "sample.h"
@@ -9,6 +9,7 @@
 
 static void name_table(void)
 {
+    /* clang-format off */
     static const struct {
         const char *name;
         bool good;
@@ -27,6 +28,7 @@ static void name_table(void)
         { "a\x1f", false },      { "a\x7f", false },      { "j\xf6rg", false },
         { "a\xc0\x80", false },  { "a\xed\xa0\x80", false }, { "a\xff", false },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -36,7 +38,9 @@ static void name_table(void)
         sample_free(&sam);
     }
     TODO("control characters of two bytes are not looked for");
-    ok(!wa_account_name_ok("a\xc2\x80" "b") && !wa_account_name_ok("\xc2\x9f"),
+    ok(!wa_account_name_ok("a\xc2\x80"
+                           "b")
+           && !wa_account_name_ok("\xc2\x9f"),
        "control characters beyond ASCII");
     END_TODO();
 }
@@ -99,7 +103,9 @@ static void split_table(void)
         { "alice\\n@AD.TEST", NULL, NULL },
         { "ali\nce@AD.TEST", NULL, NULL },
         { "alice@AD.TEST\n", NULL, NULL },
-        { "ali\x7f" "ce@AD.TEST", NULL, NULL },
+        { "ali\x7f"
+          "ce@AD.TEST",
+          NULL, NULL },
         { "\talice@AD.TEST", NULL, NULL },
         { "j\xf6rg@AD.TEST", NULL, NULL },
         { "alice@AD.\xff", NULL, NULL },
@@ -154,8 +160,9 @@ static void split_joins(void)
             good = wa_account_split_principal(text, &name, &realm);
             split += good;
             wrong += good != want;
-            wrong += good && (name.p != (unsigned char *)text || realm.p != name.p + name.n + 1
-                              || name.n + 1 + realm.n != (size_t)n);
+            wrong += good
+                     && (name.p != (unsigned char *)text || realm.p != name.p + name.n + 1
+                         || name.n + 1 + realm.n != (size_t)n);
         }
     }
     is_int(wrong, 0, "every principal of up to five characters");
@@ -216,7 +223,8 @@ static void format_table(void)
         const char *r = rows[i].realm;
         bool h = rows[i].home;
         is_str(format(n, d, r, h, WA_FORMAT_WINDOWS), rows[i].windows, "Windows, row %zu", i);
-        is_str(format(n, d, r, h, WA_FORMAT_PRINCIPAL), rows[i].principal, "Principal, row %zu", i);
+        is_str(format(n, d, r, h, WA_FORMAT_PRINCIPAL), rows[i].principal, "Principal, row %zu",
+               i);
         is_str(format(n, d, r, h, WA_FORMAT_SAM), rows[i].sam, "SAM, row %zu", i);
     }
     is_str(format("a", "AD", "AD.TEST", true, WA_FORMAT_COUNT), "AD\\a",
@@ -309,17 +317,17 @@ static int ambiguous(const maker *m, wa_format how, bool home, bool print)
 
 static void ambiguity(void)
 {
-    static const char *const names[] = { "alice", "bob",  "a",    "host/web",
-                                         "x y",   "a.b",  "WEB$", "AD" };
+    static const char *const names[] = { "alice", "bob", "a",    "host/web",
+                                         "x y",   "a.b", "WEB$", "AD" };
     static const char *const domains[] = { NULL, "AD", "B", "alice" };
     static const char *const realms[] = { NULL, "AD", "AD.TEST", "B.TEST", "alice" };
-    static const char *const wild_names[] = { "a",        "b",     "a@b", "b@c", "a\\b",
+    static const char *const wild_names[] = { "a",      "b",    "a@b", "b@c", "a\\b",
                                               "a\\b@c", "b\\c", "\\",  "@" };
     static const char *const wild_domains[] = { NULL, "a", "b", "a\\b", "a@b", "b\\c" };
     static const char *const wild_realms[] = { NULL, "c", "b", "b@c", "b\\c", "a\\b" };
     maker tame = { names, domains, realms, COUNT(names), COUNT(domains), COUNT(realms) };
-    maker wild = { wild_names, wild_domains, wild_realms, COUNT(wild_names), COUNT(wild_domains),
-                   COUNT(wild_realms) };
+    maker wild = { wild_names,        wild_domains,        wild_realms,
+                   COUNT(wild_names), COUNT(wild_domains), COUNT(wild_realms) };
 
     is_int(ambiguous(&tame, WA_FORMAT_WINDOWS, false, true), 0,
            "Windows: no string for two accounts");
@@ -351,7 +359,8 @@ static void ambiguity(void)
 static void same_domain(void)
 {
     ok(wa_account_same_domain("AD", "AD") && wa_account_same_domain("AD", "ad")
-           && wa_account_same_domain("aD-1.x", "Ad-1.X"), "case does not matter");
+           && wa_account_same_domain("aD-1.x", "Ad-1.X"),
+       "case does not matter");
     ok(!wa_account_same_domain("AD", "AD2") && !wa_account_same_domain("AD2", "AD")
            && !wa_account_same_domain("AD", "") && !wa_account_same_domain("AD", "AE"),
        "letters and lengths do");
@@ -359,7 +368,8 @@ static void same_domain(void)
            && !wa_account_same_domain(NULL, "AD"),
        "no domain is never the same as any, or as none");
     ok(!wa_account_same_domain("[", "{") && !wa_account_same_domain("@", "`")
-           && !wa_account_same_domain("\xc3\x96", "\xc3\xb6"), "only letters of ASCII have a case");
+           && !wa_account_same_domain("\xc3\x96", "\xc3\xb6"),
+       "only letters of ASCII have a case");
 }
 
 int main(void)

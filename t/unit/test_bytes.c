@@ -6,6 +6,7 @@
 
 static void slice_table(void)
 {
+    /* clang-format off */
     static const struct {
         size_t n, off, len;
         bool inside;
@@ -19,12 +20,14 @@ static void slice_table(void)
         { 8, 4, SIZE_MAX - 3, false },                         { 8, SIZE_MAX - 3, 4, false },
         { 8, 4, SIZE_MAX / 2 + 1, false },                     { 8, SIZE_MAX / 2 + 1, 4, false },
     };
+    /* clang-format on */
     sample eight = sample_copy("abcdefgh", 8);
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         wa_span out = wa_span_of("x", 1);
-        bool got = wa_span_slice(wa_span_of(eight.s.p, rows[i].n), rows[i].off, rows[i].len, &out);
+        bool got =
+            wa_span_slice(wa_span_of(eight.s.p, rows[i].n), rows[i].off, rows[i].len, &out);
         size_t want_n = rows[i].inside ? rows[i].len : 0;
         ok(got == rows[i].inside && out.n == want_n
                && out.p == (want_n > 0 ? eight.s.p + rows[i].off : NULL),
@@ -47,7 +50,7 @@ static void slice_exhaustive(void)
                 bool inside = (unsigned)off + (unsigned)len <= (unsigned)n;
                 bool got = wa_span_slice(wa_span_of(buf, n), off, len, &out);
                 wrong += got != inside || out.n != (inside ? len : 0)
-                      || (out.n > 0 && out.p != buf + off);
+                         || (out.n > 0 && out.p != buf + off);
             }
         }
     }
@@ -188,9 +191,9 @@ static void reader_sticky(void)
 
 static void writer_values(void)
 {
-    static const unsigned char want[] = { 'a',  'b',  0x02, 0x01, 0x06, 0x05, 0x04, 0x03, 0x0e,
-                                          0x0d, 0x0c, 0x0b, 0x0a, 0x09, 0x08, 0x07, 0,    0,
-                                          0 };
+    static const unsigned char want[] = { 'a',  'b',  0x02, 0x01, 0x06, 0x05, 0x04,
+                                          0x03, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 0x09,
+                                          0x08, 0x07, 0,    0,    0 };
     unsigned char *buf = malloc(sizeof(want));
     wa_writer w;
 

@@ -4,9 +4,6 @@
 
 #include "tap.h"
 
-#define EACH_STATE(s) for (s = 0; s < WA_STATE_COUNT; s++)
-#define EACH_EVENT(e) for (e = 0; e < WA_EVENT_COUNT; e++)
-
 static wa_cell cell(int state, int event)
 {
     return wa_exchange_lookup((wa_state)state, (wa_event)event);
@@ -29,13 +26,14 @@ static void rule_reuse(void)
     int s, e;
     int wrong = 0;
 
-    EACH_STATE(s) {
-        EACH_EVENT(e) {
+    for (s = 0; s < WA_STATE_COUNT; s++) {
+        for (e = 0; e < WA_EVENT_COUNT; e++) {
             bool may = s == WA_STATE_BOUND && e == WA_EVENT_NOTHING;
             wrong += (cell(s, e).action == WA_ACTION_REUSE) != may;
         }
     }
-    is_int(wrong, 0, "a login is reused by a bare request on a bound connection, by nothing else");
+    is_int(wrong, 0,
+           "a login is reused by a bare request on a bound connection, by nothing else");
 }
 
 static void rule_step(void)
@@ -43,10 +41,10 @@ static void rule_step(void)
     int s, e;
     int wrong = 0;
 
-    EACH_STATE(s) {
-        EACH_EVENT(e) {
+    for (s = 0; s < WA_STATE_COUNT; s++) {
+        for (e = 0; e < WA_EVENT_COUNT; e++) {
             bool may = (s == WA_STATE_NTLM && e == WA_EVENT_NTLM_AUTHENTICATE)
-                    || (s == WA_STATE_SPNEGO && e == WA_EVENT_SPNEGO_RESP);
+                       || (s == WA_STATE_SPNEGO && e == WA_EVENT_SPNEGO_RESP);
             wrong += (cell(s, e).action == WA_ACTION_STEP) != may;
         }
     }
@@ -58,10 +56,11 @@ static void rule_begin(void)
     int s, e;
     int wrong = 0;
 
-    EACH_STATE(s) {
-        EACH_EVENT(e) {
-            bool first = e == WA_EVENT_NTLM_NEGOTIATE || e == WA_EVENT_SPNEGO_INIT
-                      || e == WA_EVENT_KRB5;
+    for (s = 0; s < WA_STATE_COUNT; s++) {
+        for (e = 0; e < WA_EVENT_COUNT; e++) {
+            bool first =
+                e == WA_EVENT_NTLM_NEGOTIATE || e == WA_EVENT_SPNEGO_INIT || e == WA_EVENT_KRB5
+                || e == WA_EVENT_BASIC;
             wrong += (cell(s, e).action == WA_ACTION_BEGIN) != first;
         }
     }
@@ -74,8 +73,8 @@ static void rule_forget(void)
     int bound = 0;
     int dropped = 0;
 
-    EACH_STATE(s) {
-        EACH_EVENT(e) {
+    for (s = 0; s < WA_STATE_COUNT; s++) {
+        for (e = 0; e < WA_EVENT_COUNT; e++) {
             wa_action action = cell(s, e).action;
             bool kept = wa_exchange_keeps(action);
             bound += s == WA_STATE_BOUND && e != WA_EVENT_NOTHING && kept;
@@ -85,7 +84,8 @@ static void rule_forget(void)
     is_int(bound, 0, "anything but a bare request drops a login");
     is_int(dropped, 0, "only a further leg and a reuse keep what the connection held");
     ok(!wa_exchange_keeps(WA_ACTION_REFUSE) && !wa_exchange_keeps(WA_ACTION_OFFER)
-           && !wa_exchange_keeps(WA_ACTION_BEGIN), "a refusal, an offer and a new start drop");
+           && !wa_exchange_keeps(WA_ACTION_BEGIN),
+       "a refusal, an offer and a new start drop");
     ok(!wa_exchange_keeps((wa_action)(WA_ACTION_REUSE + 1)) && !wa_exchange_keeps((wa_action)-1),
        "so does an action that is none");
 }
@@ -98,14 +98,15 @@ static void rule_reasons(void)
     int passes = 0;
     int encoding = 0;
 
-    EACH_STATE(s) {
-        EACH_EVENT(e) {
+    for (s = 0; s < WA_STATE_COUNT; s++) {
+        for (e = 0; e < WA_EVENT_COUNT; e++) {
             wa_cell c = cell(s, e);
             bool pass = wa_reason_get(c.reason)->answer == WA_ANSWER_PASS;
             refusals += c.action == WA_ACTION_REFUSE && (pass || c.reason == WA_REASON_ANONYMOUS);
             offers += c.action == WA_ACTION_OFFER && c.reason != WA_REASON_ANONYMOUS;
             passes += (c.action == WA_ACTION_BEGIN || c.action == WA_ACTION_STEP
-                       || c.action == WA_ACTION_REUSE) && !pass;
+                       || c.action == WA_ACTION_REUSE)
+                      && !pass;
             passes += (c.reason == WA_REASON_OK) != (c.action == WA_ACTION_REUSE);
             encoding += (c.reason == WA_REASON_BAD_ENCODING) != (e == WA_EVENT_MALFORMED);
         }
@@ -118,20 +119,22 @@ static void rule_reasons(void)
 
 static void rule_same_everywhere(void)
 {
-    static const int events[] = { WA_EVENT_MALFORMED, WA_EVENT_FOREIGN, WA_EVENT_BAD_TOKEN,
-                                  WA_EVENT_NTLM_NEGOTIATE, WA_EVENT_SPNEGO_INIT, WA_EVENT_KRB5 };
+    static const int events[] = { WA_EVENT_MALFORMED,   WA_EVENT_FOREIGN,
+                                  WA_EVENT_BAD_TOKEN,   WA_EVENT_NTLM_NEGOTIATE,
+                                  WA_EVENT_SPNEGO_INIT, WA_EVENT_KRB5,
+                                  WA_EVENT_BASIC };
     size_t i;
     int s, e;
     int wrong = 0;
 
     for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-        EACH_STATE(s) {
+        for (s = 0; s < WA_STATE_COUNT; s++) {
             wrong += !same(cell(s, events[i]), cell(WA_STATE_NONE, events[i]));
         }
     }
     is_int(wrong, 0, "what does not continue anything is treated alike in every state");
     wrong = 0;
-    EACH_EVENT(e) {
+    for (e = 0; e < WA_EVENT_COUNT; e++) {
         wrong += e != WA_EVENT_NOTHING && !same(cell(WA_STATE_BOUND, e), cell(WA_STATE_NONE, e));
     }
     is_int(wrong, 0, "a header on a bound connection is judged as on a fresh one");
@@ -160,7 +163,8 @@ static void rule_outside(void)
     wrong += !same(cell(WA_STATE_COUNT, WA_EVENT_COUNT), refuse);
     is_int(wrong, 0, "a state or an event outside the table is refused");
     ok(WA_ACTION_REFUSE == 0 && WA_VERDICT_FAILED == 0 && WA_STATE_NONE == 0
-           && WA_EVENT_MALFORMED == 0, "memory nobody filled in refuses");
+           && WA_EVENT_MALFORMED == 0,
+       "memory nobody filled in refuses");
 }
 
 /* ---- each cell ---- */
@@ -177,6 +181,7 @@ static const char *const matrix[WA_EVENT_COUNT] = {
     /* SPNEGO init       */ "bbbb",
     /* SPNEGO resp       */ "QQsQ",
     /* bare Kerberos     */ "bbbb",
+    /* password          */ "bbbb",
 };
 
 static wa_cell cell_of(char letter)
@@ -205,8 +210,8 @@ static void every_cell(void)
 {
     int s, e;
 
-    EACH_EVENT(e) {
-        EACH_STATE(s) {
+    for (e = 0; e < WA_EVENT_COUNT; e++) {
+        for (s = 0; s < WA_STATE_COUNT; s++) {
             ok(same(cell(s, e), cell_of(matrix[e][s])), "%s, when the connection holds: %s",
                wa_event_name((wa_event)e), wa_state_name((wa_state)s));
         }
@@ -238,13 +243,13 @@ static void every_event(void)
         wa_token_kind kind = rows[i].kind;
         is_int(wa_exchange_event(WA_SCHEME_NEGOTIATE, kind), rows[i].negotiate,
                "token kind %d under Negotiate", (int)kind);
-        is_int(wa_exchange_event(WA_SCHEME_NTLM, kind), rows[i].ntlm,
-               "token kind %d under NTLM", (int)kind);
+        is_int(wa_exchange_event(WA_SCHEME_NTLM, kind), rows[i].ntlm, "token kind %d under NTLM",
+               (int)kind);
         ok(wa_exchange_event(WA_SCHEME_OTHER, kind) == WA_EVENT_BAD_TOKEN
-               && wa_exchange_event(WA_SCHEME_BASIC, kind) == WA_EVENT_BAD_TOKEN
+               && wa_exchange_event(WA_SCHEME_BASIC, kind) == WA_EVENT_BASIC
                && wa_exchange_event(WA_SCHEME_COUNT, kind) == WA_EVENT_BAD_TOKEN
                && wa_exchange_event((wa_scheme)-1, kind) == WA_EVENT_BAD_TOKEN,
-           "token kind %d under any other scheme is no token", (int)kind);
+           "token kind %d is a password under Basic, no token under others", (int)kind);
     }
 }
 
@@ -265,7 +270,7 @@ static void after(void)
             wa_state loose = wa_exchange_after((wa_verdict)v, (wa_event)e, false);
             bool spnego = e == WA_EVENT_SPNEGO_INIT || e == WA_EVENT_SPNEGO_RESP;
             wa_state next = e == WA_EVENT_NTLM_NEGOTIATE ? WA_STATE_NTLM
-                          : spnego                       ? WA_STATE_SPNEGO
+                            : spnego                     ? WA_STATE_SPNEGO
                                                          : WA_STATE_NONE;
             bound += (kept == WA_STATE_BOUND) != (v == WA_VERDICT_DONE);
             bound += loose == WA_STATE_BOUND;
@@ -277,8 +282,10 @@ static void after(void)
             none += v != WA_VERDICT_DONE && kept != WA_STATE_NONE;
         }
     }
-    is_int(bound, 0, "a connection is bound by a login that is done and may bind, never otherwise");
-    is_int(pending, 0, "a challenge is pending after the first leg of its kind and after no other");
+    is_int(bound, 0,
+           "a connection is bound by a login that is done and may bind, never otherwise");
+    is_int(pending, 0,
+           "a challenge is pending after the first leg of its kind and after no other");
     is_int(none, 0, "whatever ends an exchange leaves nothing");
 
     for (none = 0, i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
@@ -295,12 +302,12 @@ static void names(void)
     int s, e, k;
     int twice = 0;
 
-    EACH_STATE(s) {
+    for (s = 0; s < WA_STATE_COUNT; s++) {
         for (k = 0; k < s; k++) {
             twice += strcmp(wa_state_name((wa_state)s), wa_state_name((wa_state)k)) == 0;
         }
     }
-    EACH_EVENT(e) {
+    for (e = 0; e < WA_EVENT_COUNT; e++) {
         for (k = 0; k < e; k++) {
             twice += strcmp(wa_event_name((wa_event)e), wa_event_name((wa_event)k)) == 0;
         }
@@ -311,7 +318,7 @@ static void names(void)
     is_str(wa_state_name(WA_STATE_NTLM), "ntlm-pending", "name of the second");
     is_str(wa_state_name(WA_STATE_SPNEGO), "spnego-pending", "name of the third");
     is_str(wa_state_name(WA_STATE_BOUND), "bound", "name of the last state");
-    is_str(wa_event_name(WA_EVENT_KRB5), "krb5", "name of the last event");
+    is_str(wa_event_name(WA_EVENT_BASIC), "basic", "name of the last event");
     is_str(wa_state_name(WA_STATE_COUNT), "?", "no name behind the states");
     is_str(wa_event_name(WA_EVENT_COUNT), "?", "nor behind the events");
     is_str(wa_state_name((wa_state)-1), "?", "nor before the states");
@@ -320,8 +327,9 @@ static void names(void)
 
 /* ---- conversations ---- */
 
-/* Plays one connection.  script: letters for what each request brings, then, where an engine runs,
- * its verdict (c continue, d done, f failed, u unavailable).  Returns the actions as a string. */
+/* Plays one connection.  script: letters for what each request brings, then, where an engine
+ * runs, its verdict (c continue, d done, f failed, u unavailable).  Returns the actions as a
+ * string. */
 static const char *play(const char *script, bool bind, wa_state *end)
 {
     static const char events[] = "-0?!13ark"; /* in the order of wa_event */
@@ -399,7 +407,7 @@ static void walk(wa_state state, bool proved, int depth, int *wrong)
     if (depth == 0) {
         return;
     }
-    EACH_EVENT(e) {
+    for (e = 0; e < WA_EVENT_COUNT; e++) {
         wa_cell c = cell(state, e);
         wa_state kept = wa_exchange_keeps(c.action) ? state : WA_STATE_NONE;
         if (c.action == WA_ACTION_BEGIN || c.action == WA_ACTION_STEP) {

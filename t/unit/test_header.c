@@ -38,7 +38,8 @@ static const row rows[] = {
     { "Bearer !!!!", FOREIGN, OTHER, NULL, 0, "whose data is not looked at" },
     { "Digest username=\"a, b\", realm=\"x\"", FOREIGN, OTHER, NULL, 0, "quotes and commas" },
     { "Bearer", FOREIGN, OTHER, NULL, 0, "a foreign scheme alone" },
-    { "Bearer x, NTLM YWJj", FOREIGN, OTHER, NULL, 0, "ours joined behind it is part of its data" },
+    { "Bearer x, NTLM YWJj", FOREIGN, OTHER, NULL, 0,
+      "ours joined behind it is part of its data" },
     { "NTLMX YWJj", FOREIGN, OTHER, NULL, 0, "ours is only a prefix" },
     { "NTL YWJj", FOREIGN, OTHER, NULL, 0, "a prefix of ours" },
     { "Negotiate2 YWJj", FOREIGN, OTHER, NULL, 0, "longer than ours" },
@@ -114,8 +115,8 @@ static void split_table(void)
         right = (int)h.kind == r->kind && (r->kind == MAL || (int)h.scheme == r->scheme);
         if (r->kind == TOKEN) {
             right = right && h.base64.n == strlen(r->base64)
-                 && memcmp(h.base64.p, r->base64, h.base64.n) == 0
-                 && sample_holds(sam.s, h.base64) && h.decoded_len == r->decoded;
+                    && memcmp(h.base64.p, r->base64, h.base64.n) == 0
+                    && sample_holds(sam.s, h.base64) && h.decoded_len == r->decoded;
         }
         ok(right, "%s", r->why);
         sample_free(&sam);
@@ -181,7 +182,8 @@ static void every_case(const char *scheme, wa_scheme want)
     is_int(wrong, 0, "%s in every mixture of cases", scheme);
 }
 
-/* Every byte in the place of the first and of a later character of the scheme, and as separator. */
+/* Every byte in the place of the first and of a later character of the scheme, and as separator.
+ */
 static void every_byte_of_scheme(void)
 {
     int c;
@@ -203,12 +205,13 @@ static void every_byte_of_scheme(void)
         value[1] = (char)c;
         wa_header_split(value, &h);
         wrong_later += h.kind != (tchar || blank ? WA_HEADER_FOREIGN : WA_HEADER_MALFORMED);
-        strcpy(value, "NTLM.YWJj");
+        memcpy(value, "NTLM.YWJj", 10);
         value[4] = (char)c;
         wa_header_split(value, &h);
-        wrong_separator += h.kind != (blank   ? WA_HEADER_TOKEN
-                                      : tchar ? WA_HEADER_FOREIGN
-                                              : WA_HEADER_MALFORMED);
+        wrong_separator += h.kind
+                           != (blank   ? WA_HEADER_TOKEN
+                               : tchar ? WA_HEADER_FOREIGN
+                                       : WA_HEADER_MALFORMED);
     }
     is_int(wrong_first, 0, "every byte as first character");
     is_int(wrong_later, 0, "every byte within the scheme");
@@ -220,14 +223,15 @@ static bool reference_len(const char *s, size_t n, size_t *len)
 {
     size_t letters = 0;
 
-    while (letters < n && s[letters] != '\0'
-           && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", s[letters])
-                  != NULL) {
+    while (
+        letters < n && s[letters] != '\0'
+        && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", s[letters])
+               != NULL) {
         letters++;
     }
     *len = letters * 6 / 8;
     return n > 0 && n % 4 == 0 && letters % 4 != 1 && letters + (4 - letters % 4) % 4 == n
-        && memcmp(s + letters, "==", n - letters) == 0;
+           && memcmp(s + letters, "==", n - letters) == 0;
 }
 
 static bool same_as_reference(const char *s, size_t n)

@@ -9,6 +9,7 @@
 
 static void message_type(void)
 {
+    /* clang-format off */
     static const struct {
         const char *hex;
         unsigned type;
@@ -23,6 +24,7 @@ static void message_type(void)
         { "4e544c4d5353502001000000", 0 }, { "6e544c4d5353500001000000", 0 },
         { "00000000000000000000000001000000", 0 },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -54,7 +56,8 @@ static void negotiate_table(void)
         { TYPE1 "01000000 " NOFIELD, true, "24 bytes" },
         { TYPE1 "01000000 " NOFIELD NOFIELD, true, "32 bytes" },
         { TYPE1 "01000002 " NOFIELD NOFIELD "0a0061 4a0000000f", true, "40 bytes with VERSION" },
-        { TYPE1 "01000000 " NOFIELD NOFIELD "0000000000000000", true, "40 bytes without VERSION" },
+        { TYPE1 "01000000 " NOFIELD NOFIELD "0000000000000000", true,
+          "40 bytes without VERSION" },
         { TYPE1 "01000002 " NOFIELD NOFIELD, true, "VERSION said but not sent" },
         { TYPE1 "02000000 ffffffffffffffff ffffffffffffffff", true,
           "fields without their flags mean nothing" },
@@ -89,7 +92,8 @@ static void negotiate_table(void)
         { TYPE1 "02300000 0100010020000000 0200020020000000 4142", true, "both, overlapping" },
         { TYPE1 "02300000 0300030020000000 0100010021000000 4142", false, "both, one outside" },
         { TYPE1 "02300000 0100010020000000 0300030020000000 4142", false, "both, the other" },
-        { TYPE1 "02300000 0100010020000000 0100010021000000 4142 ffffffff", true, "bytes behind" },
+        { TYPE1 "02300000 0100010020000000 0100010021000000 4142 ffffffff", true,
+          "bytes behind" },
 
         { TYPE1 "010000", false, "15 bytes" },
         { TYPE1, false, "no flags" },
@@ -213,7 +217,8 @@ static void names(void)
 
         wa_writer_init(&w, buf, sizeof(buf));
         good = wa_ntlm_name_to_utf8(in.s, rows[i].flags, &w);
-        ok(good == (rows[i].utf8 != NULL) && (!good || wa_span_equal(wa_span_of(w.p, w.n), utf8.s)),
+        ok(good == (rows[i].utf8 != NULL)
+               && (!good || wa_span_equal(wa_span_of(w.p, w.n), utf8.s)),
            "as UTF-8: %s", rows[i].why);
         wa_writer_init(&w, buf, sizeof(buf));
         good = wa_ntlm_name_to_utf16(in.s, rows[i].flags, &w);

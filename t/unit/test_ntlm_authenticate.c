@@ -6,10 +6,10 @@
 #include "type3.h"
 
 static const char *const vectors[] = {
-    "ms-nlmp-v1-authenticate.hex",       "ms-nlmp-v1cc-authenticate.hex",
-    "ms-nlmp-v2-authenticate.hex",       "ntlm-auth-cbt-authenticate.hex",
+    "ms-nlmp-v1-authenticate.hex",        "ms-nlmp-v1cc-authenticate.hex",
+    "ms-nlmp-v2-authenticate.hex",        "ntlm-auth-cbt-authenticate.hex",
     "ntlm-auth-cbt-mic-authenticate.hex", "win2019-authenticate.hex",
-    "pyspnego-ntlm_authenticate.bin",    "pyspnego-ntlm_authenticate_no_sign_seal.bin",
+    "pyspnego-ntlm_authenticate.bin",     "pyspnego-ntlm_authenticate_no_sign_seal.bin",
 };
 
 enum { VECTORS = sizeof(vectors) / sizeof(vectors[0]) };
@@ -69,7 +69,8 @@ static void known_vectors(void)
         is_int(wa_ntlm_parse_authenticate(sam.s, &m), rows[i].reason, "%s", rows[i].name);
         ok(m.lm.n == rows[i].lm && m.nt.n == rows[i].nt && m.domain.n == rows[i].domain
                && m.user.n == rows[i].user && m.workstation.n == rows[i].workstation
-               && m.session_key.n == rows[i].key, "lengths of its fields");
+               && m.session_key.n == rows[i].key,
+           "lengths of its fields");
         is_int(m.flags, rows[i].flags, "its flags");
         ok(wa_span_begins(m.nt, proof.s) && all_inside(sam.s, &m), "its NTProofStr");
         if (rows[i].reason == WA_REASON_OK) {
@@ -174,15 +175,16 @@ static void lies_in(const char *name, int *wrong_views, int *wrong_verdicts)
             for (b = 0; b < 16; b++) {
                 wa_ntlm_authenticate m;
                 bool truth = lens[a] == 0
-                          || (offs[b] >= FIXED && (uint64_t)offs[b] + lens[a] <= (uint64_t)n);
+                             || (offs[b] >= FIXED && (uint64_t)offs[b] + lens[a] <= (uint64_t)n);
                 wa_reason reason;
                 put_le(field, lens[a], 2);
                 put_le(field + 4, offs[b], 4);
                 reason = wa_ntlm_parse_authenticate(sam.s, &m);
                 *wrong_verdicts += !truth && reason != WA_REASON_BAD_TOKEN;
                 *wrong_views += !all_inside(sam.s, &m);
-                *wrong_views += truth && (view(&m, (int)f).n != lens[a]
-                                          || (lens[a] > 0 && view(&m, (int)f).p != p + offs[b]));
+                *wrong_views += truth
+                                && (view(&m, (int)f).n != lens[a]
+                                    || (lens[a] > 0 && view(&m, (int)f).p != p + offs[b]));
             }
         }
         memcpy(field, was, 8);
@@ -276,8 +278,8 @@ static void anonymous(void)
         bool nt = bits & 2;
         bool flag = bits & 16;
         wa_reason want = !user || flag ? WA_REASON_ANONYMOUS_REFUSED
-                       : nt            ? WA_REASON_OK
-                       : lm <= 1       ? WA_REASON_ANONYMOUS_REFUSED
+                         : nt          ? WA_REASON_OK
+                         : lm <= 1     ? WA_REASON_ANONYMOUS_REFUSED
                                        : WA_REASON_NTLMV1_REFUSED;
         s.fields[LM].n = lm;
         s.fields[NT].n = nt ? s.fields[NT].n : 0;

@@ -15,7 +15,7 @@ static void response_lengths(void)
     memcpy(buf, s.fields[NT].p, 44);
     for (n = 0; n <= sizeof(buf); n++) {
         wa_reason want = n == 0 || n == 24 ? WA_REASON_NTLMV1_REFUSED
-                       : n < 48            ? WA_REASON_BAD_TOKEN /* no room for MsvAvEOL */
+                         : n < 48          ? WA_REASON_BAD_TOKEN /* no room for MsvAvEOL */
                                            : WA_REASON_OK;
         s.fields[NT] = wa_span_of(buf, n);
         wrong += judge(&s) != want;
@@ -41,9 +41,9 @@ static void blob_version(void)
         for (b = 0; b < 256; b++) {
             buf[16] = (unsigned char)a;
             buf[17] = (unsigned char)b;
-            wrong += a < 4 || b < 4 ? judge(&s) != (a == 1 && b == 1 ? WA_REASON_OK
-                                                                     : WA_REASON_BAD_TOKEN)
-                                    : 0;
+            wrong += a < 4 || b < 4
+                         ? judge(&s) != (a == 1 && b == 1 ? WA_REASON_OK : WA_REASON_BAD_TOKEN)
+                         : 0;
         }
     }
     is_int(wrong, 0, "RespType and HiRespType are 1");
@@ -106,7 +106,8 @@ static void av_table(void)
         { "0a001000" CB16 "0a000000" EOL, false, 0, 0, 0, "a good one, then a bad one" },
         { "0a001000" CB16, false, 0, 0, 0, "a good one, no end" },
         { "02000200 4100 01000200 4200 07000800 0102030405060708 06000400 02000000 09000200 4300 "
-          "0a001000" CB16 EOL, true, 2, 2, 16, "all of it" },
+          "0a001000" CB16 EOL,
+          true, 2, 2, 16, "all of it" },
     };
     size_t i;
 
@@ -151,7 +152,7 @@ static void av_truncations(void)
         put_le((unsigned char *)sam.s.p + 20, (uint32_t)n, 2);
         put_le((unsigned char *)sam.s.p + 24, (uint32_t)msg.n, 4);
         wrong += wa_ntlm_parse_authenticate(sam.s, &m)
-              != (n == whole.n ? WA_REASON_OK : WA_REASON_BAD_TOKEN);
+                 != (n == whole.n ? WA_REASON_OK : WA_REASON_BAD_TOKEN);
         sample_free(&sam);
     }
     is_int(wrong, 0, "AV pairs cut at every byte");

@@ -94,7 +94,7 @@ static bool is_word(const char *token)
     size_t n = strlen(token);
 
     return n > 0 && strspn(token, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && token[0] != '-'
-        && token[n - 1] != '-';
+           && token[n - 1] != '-';
 }
 
 /* Printable ASCII in one line, without what a format string would take for itself. */

@@ -57,9 +57,9 @@ static void init_vectors(void)
 {
     static const struct {
         const char *name;
-        const char *mechs;    /* k Kerberos, m Microsoft's Kerberos, n NTLM, o other */
-        size_t token_len;     /* mechToken */
-        const char *begins;   /* its first bytes, in hexadecimal */
+        const char *mechs;  /* k Kerberos, m Microsoft's Kerberos, n NTLM, o other */
+        size_t token_len;   /* mechToken */
+        const char *begins; /* its first bytes, in hexadecimal */
     } rows[] = {
         { "pyspnego-initial_context_token_neg_token_init.bin", "kn", 1378, "6082055e06092a86" },
         { "pyspnego-initial_context_token_neg_token_init2.bin", "omkon", 0, "" },
@@ -107,7 +107,8 @@ static void resp_vectors(void)
         ok(wa_spnego_parse_resp(sam.s, &resp), "%s parses", rows[i].name);
         is_int(resp.response_token.n, rows[i].token_len, "length of its responseToken");
         ok(wa_span_begins(resp.response_token, kerberos.s)
-               && sample_holds(sam.s, resp.response_token), "a view of a Kerberos token");
+               && sample_holds(sam.s, resp.response_token),
+           "a view of a Kerberos token");
         ok(!init_ok(sam.s), "and it is no NegTokenInit");
         for (n = 0; n < sam.s.n; n++) {
             accepted += resp_ok(wa_span_of(sam.s.p, n));
@@ -136,7 +137,7 @@ static void flipped(const char *name)
             p[at] = (unsigned char)v;
             if (wa_spnego_parse_init(sam.s, &init)) {
                 outside += init.mech_count == 0 || init.mech_count > WA_SPNEGO_MECHS_MAX
-                        || !sample_holds(sam.s, init.mech_token);
+                           || !sample_holds(sam.s, init.mech_token);
             }
             if (wa_spnego_parse_resp(sam.s, &resp)) {
                 outside += !sample_holds(sam.s, resp.response_token);
@@ -165,7 +166,8 @@ static void framing(void)
         { "600a 06062b0601050502 a000", WA_MECH_SPNEGO, 2, "SPNEGO" },
         { "60810a 06062b0601050502 a000", WA_MECH_SPNEGO, 2, "a longer length than needed" },
         { "600e 060a2b06010401823702021e 4e54", WA_MECH_OTHER, 2, "NEGOEX" },
-        { "600e 060a2a864886f71201020203 4e54", WA_MECH_OTHER, 2, "user-to-user, one arc longer" },
+        { "600e 060a2a864886f71201020203 4e54", WA_MECH_OTHER, 2,
+          "user-to-user, one arc longer" },
         { "600c 06082a864886f7120102 0100", WA_MECH_OTHER, 2, "Kerberos, one arc short" },
         { "6004 0600 0100", WA_MECH_OTHER, 2, "an empty identifier" },
         { "600a 06062b0601050503 a000", WA_MECH_OTHER, 2, "SPNEGO's, last arc wrong" },
@@ -217,7 +219,8 @@ static void mech_lists(void)
 
     (void)init_of(der_init(der_mech_types(OID_KRB5)), &init, &sam);
     ok(!wa_spnego_proposes(&init, WA_MECH_NTLM) && !wa_spnego_proposes(&init, WA_MECH_MS_KRB5)
-           && wa_spnego_proposes(&init, WA_MECH_KRB5), "one mechanism is proposed alone");
+           && wa_spnego_proposes(&init, WA_MECH_KRB5),
+       "one mechanism is proposed alone");
     ok(init.mech_token.n == 0, "without a token the token is empty");
     sample_free(&sam);
     memset(&init, 0, sizeof(init));
@@ -252,10 +255,15 @@ static void init_fields(void)
     ok(!init_ok(der_init(token)), "no mechTypes");
     ok(!init_ok(der_init(der_join(2, types, types))), "mechTypes twice");
     ok(!init_ok(der_init(der_join(3, types, token, types))), "mechTypes again at the end");
+    ok(!init_ok(der_init(der_join(2, der_mech_types(NOTHING), types))), "none, then some");
+    ok(!init_ok(der_init(der_join(2, der(0xa0, der(0x04, OID_NTLM)), types))),
+       "bad ones, then good ones");
     ok(!init_ok(der_init(der_join(3, types, token, token))), "mechToken twice");
-    ok(!init_ok(der_init(der_join(3, types, token, empty_token))), "mechToken, then an empty one");
+    ok(!init_ok(der_init(der_join(3, types, token, empty_token))),
+       "mechToken, then an empty one");
     TODO("an empty first mechToken is not remembered as seen");
-    ok(!init_ok(der_init(der_join(3, types, empty_token, token))), "an empty mechToken, then one");
+    ok(!init_ok(der_init(der_join(3, types, empty_token, token))),
+       "an empty mechToken, then one");
     END_TODO();
     ok(!init_ok(der_init(der_mech_types(NOTHING))), "an empty list of mechanisms");
     ok(!init_ok(der_init(der(0xa0, NOTHING))), "mechTypes without its sequence");
@@ -272,9 +280,9 @@ static void init_fields(void)
     ok(!init_ok(der_init(der_join(2, types, der(0xa2, NOTHING)))), "a token field with nothing");
     ok(!init_ok(der_init(der_join(2, types, der(0xa2, der(0x24, der(0x04, der_text("abc"))))))),
        "a constructed string as token");
-    ok(!init_ok(der_init(der_join(2, types,
-                                  der(0xa2, der_join(2, der(0x04, der_text("abc")),
-                                                     der(0x04, der_text("def"))))))),
+    ok(!init_ok(der_init(der_join(
+           2, types,
+           der(0xa2, der_join(2, der(0x04, der_text("abc")), der(0x04, der_text("def"))))))),
        "two strings as token");
     ok(!init_ok(der_init(der_join(2, types, wa_span_of("\xa3", 1)))), "a field cut off");
     ok(!init_ok(der_init(der_join(2, types, der_long(0xa3, der_text("xx"), 0, 1)))),
@@ -294,7 +302,8 @@ static void init_frames(void)
     ok(!init_ok(der(0x60, der_join(2, OID_NTLM, der(0xa0, sequence)))), "NTLM's");
     ok(!init_ok(der(0x60, OID_SPNEGO)), "a frame with nothing in it");
     ok(!init_ok(der(0x60, der_join(2, OID_SPNEGO, sequence))), "no choice tag");
-    ok(!init_ok(der(0x60, der_join(2, OID_SPNEGO, der(0xa1, sequence)))), "the other choice's tag");
+    ok(!init_ok(der(0x60, der_join(2, OID_SPNEGO, der(0xa1, sequence)))),
+       "the other choice's tag");
     ok(!init_ok(der(0x60, der_join(2, OID_SPNEGO, der(0xa0, types)))), "no sequence");
     ok(!init_ok(der(0x60, der_join(3, OID_SPNEGO, der(0xa0, sequence), der(0xa0, sequence)))),
        "two choices in one frame");
@@ -335,14 +344,46 @@ static void lengths(void)
     is_int(accepted, 0, "no wrong length of a token passes");
     der_reset();
     types = der_mech_types(OID_NTLM);
-    ok(!init_ok(der_init(der_join(2, types, der(0xa2, wa_span_of("\x04\x84\xff\xff\xff\xff", 6))))),
+    ok(!init_ok(
+           der_init(der_join(2, types, der(0xa2, wa_span_of("\x04\x84\xff\xff\xff\xff", 6))))),
        "a length of four gigabytes");
-    ok(!init_ok(der_init(der_join(2, types, der(0xa2, wa_span_of("\x04\x80" "abc\0\0", 7))))),
+    ok(!init_ok(der_init(der_join(2, types,
+                                  der(0xa2, wa_span_of("\x04\x80"
+                                                       "abc\0\0",
+                                                       7))))),
        "indefinite length within");
-    ok(!init_ok(der_init(der_join(2, types, wa_span_of("\xa2\x80\x04\x03" "abc\0\0", 9)))),
+    ok(!init_ok(der_init(der_join(2, types,
+                                  wa_span_of("\xa2\x80\x04\x03"
+                                             "abc\0\0",
+                                             9)))),
        "indefinite length around");
     ok(!init_ok(der_init(der_join(2, types, wa_span_of("\xa3\x80\0\0", 4)))),
        "indefinite length of a field that is skipped");
+}
+
+/* Bodies around every change of the length's form, and what only looks like one of them. */
+static void length_forms(void)
+{
+    static const size_t sizes[] = { 0, 1, 126, 127, 128, 129, 254, 255, 256, 257, 65535, 65536 };
+    static unsigned char body[65536];
+    wa_span types = der_mech_types(OID_NTLM);
+    wa_spnego_init init;
+    sample sam;
+    wa_span indefinite;
+    size_t i;
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        wa_span token = der_token(wa_span_of(body, sizes[i]));
+        ok(init_of(der_init(der_join(2, types, token)), &init, &sam)
+               && init.mech_token.n == sizes[i],
+           "a token of %zu bytes", sizes[i]);
+        sample_free(&sam);
+    }
+    indefinite = der_long(0x04, wa_span_of(body, 128), 0, 0);
+    is_int(indefinite.p[1], 0x80, "128 bytes behind a length octet of 0x80");
+    ok(!init_ok(der_init(der_join(2, types, der(0xa2, indefinite))))
+           && !resp_ok(der_resp(der(0xa2, indefinite))),
+       "are no token");
 }
 
 static void resp_fields(void)
@@ -382,6 +423,7 @@ static void resp_fields(void)
     ok(!resp_ok(der_join(2, good, wa_span_of("\0", 1))), "a byte behind");
     ok(!resp_ok(der(0xa1, der_join(2, der(0x30, token), der(0x30, token)))), "two sequences");
     ok(!resp_ok(der_resp(der_join(2, token, wa_span_of("\xa3\x05", 2)))), "a field cut off");
+    ok(!resp_ok(der_resp(der_join(2, token, wa_span_of("\xa3", 1)))), "a tag without its length");
     ok(!resp_ok(NOTHING), "nothing");
 }
 
@@ -413,6 +455,8 @@ int main(void)
     init_frames();
     der_reset();
     lengths();
+    der_reset();
+    length_forms();
     der_reset();
     resp_fields();
     der_reset();

@@ -59,6 +59,7 @@ static void vectors(void)
 
 static void message_types(void)
 {
+    /* clang-format off */
     static const struct {
         const char *type; /* little-endian */
         wa_token_kind kind;
@@ -70,6 +71,7 @@ static void message_types(void)
         { "01010000", WA_TOKEN_UNKNOWN },        { "03000080", WA_TOKEN_UNKNOWN },
         { "03010000", WA_TOKEN_UNKNOWN },        { "01000100", WA_TOKEN_UNKNOWN },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -95,7 +97,7 @@ static void signature(void)
         for (v = 0; v < 256; v++) {
             message[at] = (unsigned char)v;
             wrong += v != was && sniff(message, 16) != WA_TOKEN_UNKNOWN
-                  && !(at == 0 && v == 0xa1); /* then it is another kind's tag */
+                     && !(at == 0 && v == 0xa1); /* then it is another kind's tag */
         }
         message[at] = was;
     }

@@ -1,4 +1,5 @@
-/* UTF-8 and UTF-16LE, strict both ways: compared with encoders and a validator of another make. */
+/* UTF-8 and UTF-16LE, strict both ways: compared with encoders and a validator of another make.
+ */
 #include "core/utf.h"
 
 #include "sample.h"
@@ -43,6 +44,7 @@ static size_t ref_utf16(uint32_t c, unsigned char *out)
 /* The Unicode standard's table of well-formed byte sequences, less U+0000.  Length, or 0. */
 static size_t ref_sequence(const unsigned char *p, size_t n)
 {
+    /* clang-format off */
     static const struct {
         unsigned char first_low, first_high, second_low, second_high, len;
     } rows[] = {
@@ -52,6 +54,7 @@ static size_t ref_sequence(const unsigned char *p, size_t n)
         { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
         { 0xf4, 0xf4, 0x80, 0x8f, 4 },
     };
+    /* clang-format on */
     size_t i, k;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -111,8 +114,8 @@ static void every_code_point(void)
         size_t n16 = ref_utf16(c, u16);
         if (c >= 0xd800 && c <= 0xdfff) {
             surrogates += wa_utf8_valid(wa_span_of(u8, n8))
-                       || converts(wa_utf8_to_utf16, u8, n8, u16, n16)
-                       || converts(wa_utf16_to_utf8, u16, n16, u8, n8);
+                          || converts(wa_utf8_to_utf16, u8, n8, u16, n16)
+                          || converts(wa_utf16_to_utf8, u16, n16, u8, n8);
             continue;
         }
         to16 += !converts(wa_utf8_to_utf16, u8, n8, u16, n16);
@@ -144,10 +147,10 @@ static void every_sequence(void)
 {
     static const unsigned char leads3[] = { 0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf,
                                             0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xff };
-    static const unsigned char leads4[] = { 0xe0, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf7, 0xf8,
-                                            0xfb, 0xfc, 0xfe, 0xff };
-    static const unsigned char edges[] = { 0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f,
-                                           0xa0, 0xbf, 0xc0, 0xc2, 0xff };
+    static const unsigned char leads4[] = { 0xe0, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5,
+                                            0xf7, 0xf8, 0xfb, 0xfc, 0xfe, 0xff };
+    static const unsigned char edges[] = { 0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90,
+                                           0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xff };
     unsigned char b[4];
     size_t i, j, k;
     int one = 0;
@@ -223,6 +226,19 @@ static void every_unit(void)
             pair += wa_utf16_to_utf8(wa_span_of(in, 4), &w) != (plain || proper);
         }
     }
+    for (a = 0; a < 36; a++) {
+        static const uint32_t edges[] = { 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000 };
+        uint32_t h = edges[a / 6];
+        uint32_t l = edges[a % 6];
+        bool plain = (h == 0xd7ff || h == 0xe000) && (l == 0xd7ff || l == 0xe000);
+        bool proper = (h == 0xd800 || h == 0xdbff) && (l == 0xdc00 || l == 0xdfff);
+        unsigned char in[4] = { (unsigned char)h, (unsigned char)(h >> 8), (unsigned char)l,
+                                (unsigned char)(l >> 8) };
+        unsigned char buf[16];
+        wa_writer w;
+        wa_writer_init(&w, buf, sizeof(buf));
+        pair += wa_utf16_to_utf8(wa_span_of(in, 4), &w) != (plain || proper);
+    }
     is_int(alone, 0, "every 16-bit unit, alone and before a letter");
     is_int(pair, 0, "pairs of units around the surrogates");
 }
@@ -231,6 +247,7 @@ static void every_unit(void)
 
 static void bad_utf8(void)
 {
+    /* clang-format off */
     static const struct {
         const char *hex, *why;
     } rows[] = {
@@ -247,6 +264,7 @@ static void bad_utf8(void)
         { "6162c0", "bad only at the end" },     { "fe", "no lead byte" },
         { "ff", "another" },                     { "efbbbf00", "a mark, then NUL" },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -254,13 +272,15 @@ static void bad_utf8(void)
         unsigned char buf[32];
         wa_writer w;
         wa_writer_init(&w, buf, sizeof(buf));
-        ok(!wa_utf8_valid(sam.s) && !wa_utf8_to_utf16(sam.s, &w), "refused UTF-8: %s", rows[i].why);
+        ok(!wa_utf8_valid(sam.s) && !wa_utf8_to_utf16(sam.s, &w), "refused UTF-8: %s",
+           rows[i].why);
         sample_free(&sam);
     }
 }
 
 static void bad_utf16(void)
 {
+    /* clang-format off */
     static const struct {
         const char *hex, *why;
     } rows[] = {
@@ -273,6 +293,7 @@ static void bad_utf16(void)
         { "3dd83dd8", "two high ones" },  { "3dd800de00de", "a pair and a low one" },
         { "3dd80000", "a high one before U+0000" },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -314,10 +335,12 @@ static void room(void)
     wa_writer_init(&w, out, sizeof(out));
     w.bad = true;
     ok(!wa_utf8_to_utf16(wa_span_of("a", 1), &w) && !wa_utf16_to_utf8(wa_span_of("a", 2), &w)
-           && w.n == 0, "a writer that was bad before stays so");
+           && w.n == 0,
+       "a writer that was bad before stays so");
     wa_writer_init(&w, out, 0);
     ok(wa_utf8_to_utf16(wa_span_of("", 0), &w) && wa_utf16_to_utf8(wa_span_of(NULL, 0), &w)
-           && wa_utf8_valid(wa_span_of(NULL, 0)), "empty text needs no room and is well-formed");
+           && wa_utf8_valid(wa_span_of(NULL, 0)),
+       "empty text needs no room and is well-formed");
 }
 
 /* ---- upper case ---- */
@@ -354,6 +377,7 @@ static void upcase_before_init(void)
 
 static void upcase_letters(void)
 {
+    /* clang-format off */
     static const struct {
         uint32_t from, to;
         const char *why;
@@ -369,6 +393,7 @@ static void upcase_letters(void)
         { 0x149, 0x149, "n preceded by apostrophe" },
         { 0x4e2d, 0x4e2d, "an ideograph" },    { 0xff41, 0xff21, "full-width a" },
     };
+    /* clang-format on */
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -400,12 +425,15 @@ static void upcase_strings(void)
 {
     unsigned char joerg[] = "j\0\xf6\0r\0g\0";
     unsigned char odd[] = "a\0b";
+    unsigned char across[] = "\0a\0\x4e";
     sample sam = sample_copy("u\0s\0e\0r\0", 8);
 
     wa_utf16_upcase(joerg, 8);
     is_bytes(joerg, 8, "J\0\xd6\0R\0G\0", 8, "a name with an umlaut");
     wa_utf16_upcase(odd, 3);
     is_bytes(odd, 4, "A\0b", 4, "half a unit at the end is left alone");
+    wa_utf16_upcase(across, 4);
+    is_bytes(across, 4, "\0a\0\x4e", 4, "what looks like a letter across two units is none");
     wa_utf16_upcase((unsigned char *)sam.s.p, 8);
     is_bytes(sam.s.p, 8, "U\0S\0E\0R\0", 8, "to the last letter and no further");
     wa_utf16_upcase((unsigned char *)sam.s.p, 0);

@@ -59,7 +59,7 @@ static inline bool all_inside(wa_span whole, const wa_ntlm_authenticate *m)
         }
     }
     return sample_holds(whole, m->blob.target_name)
-        && sample_holds(whole, m->blob.channel_bindings);
+           && sample_holds(whole, m->blob.channel_bindings);
 }
 
 typedef struct spec {

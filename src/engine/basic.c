@@ -1,0 +1,205 @@
+/* Passwords in the clear (RFC 7617): one leg, judged by the NTLM authority where there is one,
+ * otherwise by a Kerberos AS exchange.  A KDC's answer alone proves nothing (anybody can answer
+ * for a KDC), so the ticket must also open with a key of our own keytab. */
+#include "engine/engine.h"
+
+#include "core/utf.h"
+
+#include <apr_strings.h>
+#include <krb5.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+typedef struct basic_exchange {
+    wa_engine base;
+    const wa_trust *trust;
+} basic_exchange;
+
+/* What an AS exchange's failure means; everything else is a KDC that could not be asked. */
+static const struct {
+    krb5_error_code code;
+    wa_reason reason;
+} refusals[] = {
+    { KRB5KDC_ERR_PREAUTH_FAILED, WA_REASON_BAD_PASSWORD },
+    { KRB5KRB_AP_ERR_BAD_INTEGRITY, WA_REASON_BAD_PASSWORD },
+    { KRB5KRB_AP_ERR_MODIFIED, WA_REASON_BAD_PASSWORD },
+    { KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, WA_REASON_UNKNOWN_USER },
+    { KRB5_PARSE_MALFORMED, WA_REASON_UNKNOWN_USER },
+    { KRB5KDC_ERR_CLIENT_REVOKED, WA_REASON_ACCOUNT_DISABLED },
+    { KRB5KDC_ERR_NAME_EXP, WA_REASON_ACCOUNT_EXPIRED },
+    { KRB5KDC_ERR_KEY_EXP, WA_REASON_PASSWORD_EXPIRED },
+    { KRB5KDC_ERR_POLICY, WA_REASON_LOGON_RESTRICTED },
+};
+
+static void fail_krb5(krb5_context ctx, krb5_error_code code, apr_pool_t *pool, wa_step *out)
+{
+    const char *message = krb5_get_error_message(ctx, code);
+    const char *detail = apr_pstrdup(pool, message);
+    size_t i;
+
+    krb5_free_error_message(ctx, message);
+    for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (refusals[i].code == code) {
+            wa_step_fail(out, WA_VERDICT_FAILED, refusals[i].reason, detail);
+            return;
+        }
+    }
+    wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
+}
+
+/* The ticket must be one our own key opens; without a key nothing is proved. */
+static bool verify_own(krb5_context ctx, const wa_trust *trust, krb5_creds *creds,
+                       apr_pool_t *pool, wa_step *out)
+{
+    krb5_verify_init_creds_opt options;
+    krb5_keytab keytab = NULL;
+    krb5_error_code code;
+
+    code = trust->keytab != NULL ? krb5_kt_resolve(ctx, trust->keytab, &keytab)
+                                 : krb5_kt_default(ctx, &keytab);
+    if (code == 0) {
+        krb5_verify_init_creds_opt_init(&options);
+        krb5_verify_init_creds_opt_set_ap_req_nofail(&options, 1);
+        code = krb5_verify_init_creds(ctx, creds, NULL, keytab, NULL, &options);
+        krb5_kt_close(ctx, keytab);
+    }
+    if (code != 0) {
+        fail_krb5(ctx, code, pool, out);
+        out->verdict = WA_VERDICT_UNAVAILABLE;
+        out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
+    }
+    return code == 0;
+}
+
+/* The canonical client of the ticket as an account. */
+static void read_client(const basic_exchange *x, krb5_context ctx, const krb5_creds *creds,
+                        wa_identity *identity, wa_step *out)
+{
+    apr_pool_t *pool = x->base.pool;
+    wa_span name, realm;
+    char *text = NULL;
+    char *own = NULL;
+
+    if (krb5_unparse_name(ctx, creds->client, &text) != 0
+        || !wa_account_split_principal(text, &name, &realm)) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER, "ambiguous principal");
+    }
+    else {
+        identity->account.name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
+        identity->account.realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
+        identity->account.domain = apr_table_get(x->trust->realms, identity->account.realm);
+        identity->account.home =
+            krb5_get_default_realm(ctx, &own) == 0 && strcmp(own, identity->account.realm) == 0;
+        identity->package = WA_PACKAGE_KERBEROS;
+        identity->expires = apr_time_from_sec((apr_time_t)(uint32_t)creds->times.endtime);
+        out->verdict = WA_VERDICT_DONE;
+    }
+    krb5_free_default_realm(ctx, own);
+    krb5_free_unparsed_name(ctx, text);
+}
+
+static void judge_krb5(basic_exchange *x, const char *user, const char *password,
+                       apr_pool_t *pool, wa_identity *identity, wa_step *out)
+{
+    krb5_context ctx = NULL;
+    krb5_principal client = NULL;
+    krb5_creds creds;
+    krb5_error_code code = krb5_init_context(&ctx);
+
+    memset(&creds, 0, sizeof(creds));
+    if (code != 0) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN,
+                     "libkrb5 does not start: check krb5.conf");
+        return;
+    }
+    code = krb5_parse_name(ctx, user, &client);
+    if (code == 0) {
+        code = krb5_get_init_creds_password(ctx, &creds, client, password, NULL, NULL, 0, NULL,
+                                            NULL);
+    }
+    if (code != 0) {
+        fail_krb5(ctx, code, pool, out);
+    }
+    else if (verify_own(ctx, x->trust, &creds, pool, out)) {
+        read_client(x, ctx, &creds, identity, out);
+    }
+    krb5_free_cred_contents(ctx, &creds);
+    krb5_free_principal(ctx, client);
+    krb5_free_context(ctx);
+}
+
+static void judge_authority(basic_exchange *x, const char *user, const char *password,
+                            apr_pool_t *pool, wa_identity *identity, wa_step *out)
+{
+    const char *backslash = strchr(user, '\\');
+    const char *domain =
+        backslash != NULL ? apr_pstrmemdup(pool, user, (apr_size_t)(backslash - user)) : "";
+    wa_ruling ruling;
+
+    memset(&ruling, 0, sizeof(ruling));
+    x->trust->authority->password(x->trust->authority, backslash != NULL ? backslash + 1 : user,
+                                  domain, password, x->base.pool, &ruling);
+    wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
+    if (ruling.verdict != WA_VERDICT_DONE) {
+        wa_step_fail(
+            out, ruling.verdict, ruling.reason,
+            apr_pstrcat(pool, user, ruling.detail != NULL ? ": " : "", ruling.detail, NULL));
+        return;
+    }
+    identity->account = ruling.account;
+    identity->sid = ruling.sid;
+    identity->package = WA_PACKAGE_NTLM;
+    out->verdict = WA_VERDICT_DONE;
+}
+
+static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_step *out)
+{
+    basic_exchange *x = (basic_exchange *)engine;
+    wa_identity *identity = apr_pcalloc(engine->pool, sizeof(*identity));
+    char *user = apr_pstrmemdup(request_pool, (const char *)token.p, token.n);
+    char *password = strchr(user, ':');
+
+    wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "not user:password in UTF-8");
+    if (password == NULL || !wa_utf8_valid(token)) { /* which also excludes a NUL */
+        return;
+    }
+    *password++ = '\0';
+    identity->proved = apr_time_now();
+    if (*user == '\0' || *password == '\0') {
+        /* an empty password is an anonymous bind to some authorities */
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, NULL);
+    }
+    else if (x->trust->authority != NULL) {
+        judge_authority(x, user, password, request_pool, identity, out);
+    }
+    else {
+        judge_krb5(x, user, password, request_pool, identity, out);
+    }
+    wa_secret_wipe(password, strlen(password));
+    if (out->verdict == WA_VERDICT_DONE) {
+        out->reason = WA_REASON_OK;
+        out->detail = NULL;
+        out->identity = identity;
+    }
+}
+
+bool wa_basic_digest(const unsigned char *salt, size_t salt_len, wa_span credentials,
+                     unsigned char out[WA_BASIC_DIGEST_LEN])
+{
+    unsigned int len = 0;
+
+    return HMAC(EVP_sha256(), salt, (int)salt_len, credentials.p, credentials.n, out, &len)
+               != NULL
+           && len == WA_BASIC_DIGEST_LEN;
+}
+
+wa_engine *wa_basic_begin(const wa_trust *trust, apr_pool_t *exchange_pool)
+{
+    basic_exchange *x = apr_pcalloc(exchange_pool, sizeof(*x));
+
+    x->base.step = step;
+    x->base.pool = exchange_pool;
+    x->trust = trust;
+    return &x->base;
+}
