@@ -96,7 +96,8 @@ typedef enum {
       "the client asked for a service name that is not in WinAuthServiceNames")                    \
     X(UNTRUSTED_PROXY, "untrusted-proxy", DENY, WARN, 1, 5,                                        \
       "NTLM came through a proxy: name it in WinAuthTrustedProxy if it pins connections")          \
-    X(TLS_REQUIRED, "tls-required", FORBIDDEN, NOTE, 4, 5, "WinAuthRequireTLS is on: use https")   \
+    X(TLS_REQUIRED, "tls-required", FORBIDDEN, NOTE, 4, 5,                                         \
+      "the section, or a password in the clear, needs TLS: use https")                             \
     X(HTTP11_REQUIRED, "http11-required", FORBIDDEN, QUIET, 1, 50,                                 \
       "the exchange needs a connection of its own; the stream is reset so that the client "        \
       "comes back over HTTP/1.1")                                                                  \
@@ -105,8 +106,8 @@ typedef enum {
       "nokeepalive")                                                                               \
     X(LOCKED_OUT, "locked-out", DENY, WARN, 1, 1909, "too many failures from there")               \
     X(AUTHORITY_DOWN, "authority-down", UNAVAILABLE, ERROR, 1, 2148074257u,                        \
-      "the NTLM authority does not answer: check winbindd, its privileged pipe and the "           \
-      "domain controllers")                                                                        \
+      "nobody could judge the credentials: check winbindd and its privileged pipe, the user "      \
+      "file, the domain controllers")                                                              \
     X(AUTHORITY_BUSY, "authority-busy", UNAVAILABLE, ERROR, 1, 2148074257u,                        \
       "too many logins wait for the NTLM authority")                                               \
     X(CREDENTIALS_UNAVAILABLE, "credentials-unavailable", UNAVAILABLE, ERROR, 1, 2148074254u,      \
