@@ -2,6 +2,7 @@
  *
  * The table of contents: module record and hooks.  How a request goes through the layers is told
  * in src/README. */
+#include "httpd/answer.h"
 #include "httpd/channel.h"
 #include "httpd/config.h"
 #include "httpd/publish.h"
@@ -20,6 +21,7 @@ extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("d
 static void register_hooks(apr_pool_t *pool)
 {
     (void)pool;
+    wa_answer_register();
     wa_channel_register();
     wa_publish_register();
     ap_hook_check_config(wa_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -30,12 +32,23 @@ static void register_hooks(apr_pool_t *pool)
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(wa_request_authenticate_early, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_fixups(wa_request_shield, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(wa_answer_settle, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     /* before every logger: an intermediate leg is none of their business */
     ap_hook_log_transaction(wa_publish_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA winauth_module = { STANDARD20_MODULE_STUFF, wa_config_create_dir,
-                                                 wa_config_merge_dir,     wa_config_create_server,
-                                                 wa_config_merge_server,  wa_config_commands,
-                                                 register_hooks,          AP_MODULE_FLAG_NONE };
+/* clang-format off */
+module AP_MODULE_DECLARE_DATA winauth_module = {
+    STANDARD20_MODULE_STUFF,
+    wa_config_create_dir,
+    wa_config_merge_dir,
+    wa_config_create_server,
+    wa_config_merge_server,
+    wa_config_commands,
+    register_hooks,
+    /* a server without directives of ours gets a struct of its own: its name makes its trust */
+    AP_MODULE_FLAG_ALWAYS_MERGE
+};
+/* clang-format on */

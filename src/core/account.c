@@ -8,9 +8,12 @@
 
 enum { NAME_MAX_BYTES = 256 };
 
-static bool is_control(unsigned char c)
+/* C0, DEL, and C1 as UTF-8 writes it; s is well-formed UTF-8. */
+static bool is_control(const char *s)
 {
-    return c < 0x20 || c == 0x7f;
+    unsigned char c = (unsigned char)*s;
+
+    return c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[1] < 0xa0);
 }
 
 bool wa_account_name_ok(const char *name)
@@ -22,7 +25,7 @@ bool wa_account_name_ok(const char *name)
         return false;
     }
     for (i = 0; i < n; i++) {
-        if (is_control((unsigned char)name[i]) || strchr("\"/\\[]:;|=,+*?<>@", name[i]) != NULL) {
+        if (is_control(&name[i]) || strchr("\"/\\[]:;|=,+*?<>@", name[i]) != NULL) {
             return false;
         }
     }
@@ -41,7 +44,7 @@ bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_spa
         return false;
     }
     for (i = 0; i < n; i++) {
-        if (is_control((unsigned char)principal[i]) || principal[i] == '\\') {
+        if (is_control(&principal[i]) || principal[i] == '\\') {
             return false;
         }
     }
@@ -50,9 +53,15 @@ bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_spa
     return true;
 }
 
+/* Neither part may be empty or hold a separator: the result must be readable in one way only. */
 static bool put(char *out, const char *a, char separator, const char *b)
 {
-    int n = snprintf(out, WA_ACCOUNT_MAX, "%s%c%s", a, separator, b);
+    int n;
+
+    if (*a == '\0' || *b == '\0' || strpbrk(a, "\\@") != NULL || strpbrk(b, "\\@") != NULL) {
+        return false;
+    }
+    n = snprintf(out, WA_ACCOUNT_MAX, "%s%c%s", a, separator, b);
 
     return n > 0 && n < WA_ACCOUNT_MAX;
 }

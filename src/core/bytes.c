@@ -115,24 +115,25 @@ void wa_writer_init(wa_writer *w, unsigned char *buf, size_t cap)
     w->bad = false;
 }
 
-/* Room for n more bytes, or NULL and the writer is bad. */
+/* Room for n more bytes; NULL when n is 0, or when they do not fit and the writer is bad. */
 static unsigned char *room(wa_writer *w, size_t n)
 {
-    unsigned char *at = w->p + w->n;
-
     if (w->bad || n > w->cap - w->n) {
         w->bad = true;
         return NULL;
     }
+    if (n == 0) {
+        return NULL;
+    }
     w->n += n;
-    return at;
+    return w->p + w->n - n;
 }
 
 void wa_writer_bytes(wa_writer *w, const void *p, size_t n)
 {
     unsigned char *at = room(w, n);
 
-    if (at != NULL && n > 0) {
+    if (at != NULL) {
         memcpy(at, p, n);
     }
 }

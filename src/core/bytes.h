@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef struct wa_span {
-    const unsigned char *p; /* first byte; NULL iff n == 0 and the span was never set */
+    const unsigned char *p; /* first byte; may be NULL when n == 0 */
     size_t n;               /* length in bytes */
 } wa_span;
 

@@ -65,6 +65,7 @@ void wa_header_split(const char *value, wa_header *out)
 {
     const char *data;
     const char *end;
+    wa_span text;
 
     memset(out, 0, sizeof(*out));
     if (value == NULL) {
@@ -93,7 +94,9 @@ void wa_header_split(const char *value, wa_header *out)
         out->kind = WA_HEADER_NO_DATA;
         return;
     }
-    out->base64 = wa_span_of(data, (size_t)(end - data));
-    out->kind = wa_header_base64_len(out->base64, &out->decoded_len) ? WA_HEADER_TOKEN
-                                                                     : WA_HEADER_MALFORMED;
+    text = wa_span_of(data, (size_t)(end - data));
+    if (wa_header_base64_len(text, &out->decoded_len)) {
+        out->base64 = text;
+        out->kind = WA_HEADER_TOKEN;
+    }
 }

@@ -35,7 +35,8 @@ typedef struct wa_header {
 const char *wa_scheme_name(wa_scheme scheme);
 
 /* Splits value, which may be NULL (no such header).  Two headers of one name arrive here joined
- * by a comma, which is not in the base64 alphabet, and so come out malformed. */
+ * by a comma, which is not in the base64 alphabet, and so come out malformed when the first is
+ * ours. */
 void wa_header_split(const char *value, wa_header *out);
 
 /* True iff text is RFC 4648 section 4 base64, whole quads, padded, at most two '=' and only at

@@ -11,7 +11,6 @@ enum {
     CHALLENGE_MIN = 32,
     CHALLENGE_PAYLOAD = 56, /* after the version, which is always there: as Windows does */
     AUTHENTICATE_MIN = 64,
-    BLOB_MIN = 28,       /* up to the AV pairs */
     ANONYMOUS_LM_MAX = 1 /* an anonymous client sends one zero byte as LM response, or nothing */
 };
 
@@ -281,13 +280,13 @@ bool wa_ntlm_build_challenge(const wa_ntlm_negotiate *negotiate, const wa_ntlm_t
     wa_writer info;
 
     wa_writer_init(&name, name_buf, sizeof(name_buf));
-    wa_writer_init(&info, info_buf, sizeof(info_buf));
     if (flags & WA_NTLM_UNICODE) {
         (void)wa_utf8_to_utf16(domain, &name);
     }
     else {
         wa_writer_bytes(&name, domain.p, domain.n);
     }
+    wa_writer_init(&info, info_buf, sizeof(info_buf) - CHALLENGE_PAYLOAD - name.n);
     put_target_info(&info, target, filetime);
 
     wa_writer_bytes(out, signature, sizeof(signature));

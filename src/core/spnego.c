@@ -118,6 +118,7 @@ static bool parse_mechs(wa_span field, wa_spnego_init *out)
  * reqFlags, negHints, the MIC and whatever follows are skipped: the library deals with them. */
 bool wa_spnego_parse_init(wa_span token, wa_spnego_init *out)
 {
+    bool token_seen = false; /* an empty one counts, too */
     wa_span inner;
     wa_reader r;
     bool ok;
@@ -133,7 +134,8 @@ bool wa_spnego_parse_init(wa_span token, wa_spnego_init *out)
             ok = out->mech_count == 0 && parse_mechs(e.body, out);
         }
         else if (e.tag == 0xa2) {
-            ok = out->mech_token.p == NULL;
+            ok = !token_seen;
+            token_seen = true;
             out->mech_token = unwrap(e.body, 0x04, &ok);
         }
     }
@@ -144,6 +146,7 @@ bool wa_spnego_parse_init(wa_span token, wa_spnego_init *out)
  *                             responseToken [2] OPTIONAL, mechListMIC [3] OPTIONAL } */
 bool wa_spnego_parse_resp(wa_span token, wa_spnego_resp *out)
 {
+    bool token_seen = false;
     bool ok = true;
     wa_span inner = unwrap(token, 0xa1, &ok);
     wa_reader r;
@@ -154,7 +157,8 @@ bool wa_spnego_parse_resp(wa_span token, wa_spnego_resp *out)
     while (ok && !r.bad && wa_reader_left(&r) > 0) {
         element e = next(&r);
         if (e.tag == 0xa2) {
-            ok = out->response_token.p == NULL;
+            ok = !token_seen;
+            token_seen = true;
             out->response_token = unwrap(e.body, 0x04, &ok);
         }
     }

@@ -23,8 +23,8 @@ static wa_token_kind sniff_framed(wa_span token)
     case WA_MECH_SPNEGO:
         return WA_TOKEN_SPNEGO_INIT;
     case WA_MECH_KRB5:
-    case WA_MECH_MS_KRB5:
         return WA_TOKEN_KRB5;
+    case WA_MECH_MS_KRB5: /* only ever a name in SPNEGO's list; GSSAPI has no such mechanism */
     case WA_MECH_OTHER:
     case WA_MECH_NTLM:
     case WA_MECH_COUNT:

@@ -17,6 +17,14 @@ bool wa_utf_init(void)
     return upcase_locale != (locale_t)0;
 }
 
+void wa_utf_done(void)
+{
+    if (upcase_locale != (locale_t)0) {
+        freelocale(upcase_locale);
+        upcase_locale = (locale_t)0;
+    }
+}
+
 static void put_utf8(wa_writer *out, uint32_t c)
 {
     unsigned char b[4];
@@ -129,6 +137,9 @@ static uint32_t upcase(uint32_t c)
     }
     if (upcase_locale == (locale_t)0 || (c >= 0xd800 && c < 0xe000)) {
         return c;
+    }
+    if (c >= 0x10d0 && c <= 0x10ff) {
+        return c; /* Georgian got capitals after Windows' table was made ([MS-UCODEREF]) */
     }
     up = towupper_l((wint_t)c, upcase_locale);
     /* A letter whose capital is ASCII (long s, dotless i) stays: no name may turn into another.

@@ -25,4 +25,7 @@ void wa_utf16_upcase(unsigned char *s, size_t n);
  * has no UTF-8 locale, and only ASCII will be mapped. */
 bool wa_utf_init(void);
 
+/* Undoes wa_utf_init. */
+void wa_utf_done(void);
+
 #endif

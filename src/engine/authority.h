@@ -34,10 +34,9 @@ typedef struct wa_ruling {
 typedef struct wa_authority wa_authority;
 struct wa_authority {
     const char *spec; /* as configured: "winbind" or "file:PATH" */
-    bool local;       /* judging costs nothing and has no side effect, so it may be done twice */
 
-    /* Prepares the child's part (shelves, mutexes).  Called once per child before threads serve.
-     */
+    /* Prepares the child's part (shelves, mutexes).  Called in each child before threads
+     * serve, once for each trust that shares the authority. */
     void (*open)(wa_authority *authority, apr_pool_t *pchild);
 
     /* Names for our challenge, in pool.  False: the authority does not answer; *detail says why.
@@ -54,10 +53,19 @@ struct wa_authority {
     void (*password)(wa_authority *authority, const char *user, const char *domain,
                      const char *password, apr_pool_t *pool, wa_ruling *out);
 
-    /* Canonical account behind a name somebody else has judged.  Strings go to pool. */
-    void (*resolve)(wa_authority *authority, const char *user, const char *domain,
-                    apr_pool_t *pool, wa_ruling *out);
+    /* True iff the authority could judge now; else *detail, in pool, says why not. */
+    bool (*ready)(wa_authority *authority, apr_pool_t *pool, const char **detail);
+
+    /* How many threads of this child may wait for it at one time; the rest get
+     * WA_REASON_AUTHORITY_BUSY.  Written once per child, before threads serve. */
+    apr_uint32_t limit;
+    volatile apr_uint32_t waiting; /* how many do; only wa_authority_enter and _leave touch it */
 };
+
+/* Takes one of the authority's places; false when all are taken.  A daemon that hangs must not
+ * hold every thread of the server. */
+bool wa_authority_enter(wa_authority *authority);
+void wa_authority_leave(wa_authority *authority);
 
 /* Fills out from an AUTHENTICATE and the challenge it answers; strings go to pool.  False: a name
  * is not well-formed. */
@@ -75,7 +83,6 @@ wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr
 
 /* The authority behind winbindd.  NULL, and *error set, when it does not answer now and must is
  * set. */
-wa_authority *wa_authority_winbind(const apr_table_t *realms, bool must, apr_pool_t *pconf,
-                                   const char **error);
+wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error);
 
 #endif

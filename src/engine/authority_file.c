@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 2048,
     FILE_MAX_BYTES = 64 * 1024 * 1024,
     KEY_MAX = 4 * WA_NTLM_NAME_MAX + 2,
     HEX_HASH = 2 * WA_NTLM_HASH_LEN,
@@ -106,6 +105,13 @@ static wa_reason refusal_of(const char *flags)
     return strchr(flags, 'N') != NULL ? WA_REASON_LOGON_RESTRICTED : WA_REASON_OK;
 }
 
+/* A number, then two fields of the length of a hash: no password with colons looks like that. */
+static bool is_smbpasswd(char **field)
+{
+    return field[1][0] != '\0' && strspn(field[1], "0123456789") == strlen(field[1])
+           && strlen(field[2]) == HEX_HASH && strlen(field[3]) == HEX_HASH;
+}
+
 /* [DOMAIN\]USER : UID : LMHASH : NTHASH : [FLAGS] … */
 static void parse_smbpasswd(char **field, size_t count, apr_pool_t *pool, entry *e)
 {
@@ -128,6 +134,9 @@ static const char *parse_plain(char **field, apr_pool_t *pool, entry *e)
     e->domain = apr_pstrdup(pool, field[0]);
     e->name = apr_pstrdup(pool, field[1]);
     e->refusal = WA_REASON_OK;
+    if (*field[2] == '\0') {
+        return "an empty password lets everybody in";
+    }
     return wa_ntlmhash_password(field[2], e->nt_hash) ? NULL
                                                       : "password is not UTF-8 or too long";
 }
@@ -161,11 +170,12 @@ static const char *parse_line(char *line, table *t)
     if (count == 3) {
         wrong = parse_plain(field, t->pool, e);
     }
-    else if (count >= 4) {
+    else if (count >= 4 && is_smbpasswd(field)) {
         parse_smbpasswd(field, count, t->pool, e);
     }
     else {
-        wrong = "neither DOMAIN:USER:PASSWORD nor an smbpasswd line";
+        wrong = "neither DOMAIN:USER:PASSWORD, without a colon in the password, nor an "
+                "smbpasswd line";
     }
     if (wrong != NULL) {
         return wrong;
@@ -186,28 +196,47 @@ static const char *parse_line(char *line, table *t)
     return NULL;
 }
 
-static const char *parse_lines(apr_file_t *file, const char *path, table *t, apr_pool_t *pool)
+/* Parses text in place, which ends in a NUL. */
+static const char *parse_lines(char *text, const char *path, table *t, apr_pool_t *pool)
 {
-    char line[LINE_MAX_BYTES];
     unsigned number = 0;
     const char *wrong = NULL;
 
-    while (wrong == NULL && apr_file_gets(line, sizeof(line), file) == APR_SUCCESS) {
-        size_t n = strlen(line);
-        bool whole = n > 0 && (line[n - 1] == '\n' || n < sizeof(line) - 1);
+    while (wrong == NULL && *text != '\0') {
+        char *line = text;
+        size_t n = strcspn(text, "\n");
+        text += n + (text[n] != '\0' ? 1 : 0);
         number++;
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
+        line[n] = '\0';
+        if (n > 0 && line[n - 1] == '\r') {
             line[--n] = '\0';
         }
-        if (!whole) {
-            wrong = "line too long";
-        }
-        else if (n > 0 && line[0] != '#') {
+        if (n > 0 && line[0] != '#') {
             wrong = parse_line(line, t);
         }
     }
-    wa_secret_wipe(line, sizeof(line));
     return wrong == NULL ? NULL : apr_psprintf(pool, "%s line %u: %s", path, number, wrong);
+}
+
+/* Reads the whole file and parses it.  The text, with passwords in it, is wiped before it is
+ * freed; so it is not read through a buffer of somebody else's. */
+static const char *parse_file(apr_file_t *file, apr_size_t size, const char *path, table *t,
+                              apr_pool_t *pool)
+{
+    char *text = malloc(size + 1);
+    apr_size_t n = 0;
+    const char *wrong;
+
+    if (text == NULL) {
+        return "out of memory";
+    }
+    apr_file_read_full(file, text, size, &n);
+    text[n] = '\0';
+    wrong = strlen(text) == n ? parse_lines(text, path, t, pool)
+                              : apr_pstrcat(pool, path, " is not text", NULL);
+    wa_secret_wipe(text, size + 1);
+    free(text);
+    return wrong;
 }
 
 /* Refuses what cannot be trusted: not a file, absurdly large, or readable by everybody. */
@@ -241,7 +270,7 @@ static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool,
     char why[120];
 
     apr_pool_create(&pool, parent);
-    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BUFFERED, 0, pool);
+    rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, pool);
     if (rv == APR_SUCCESS) {
         rv = apr_file_info_get(&info, WANTED, file);
     }
@@ -258,7 +287,7 @@ static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool,
     t->size = info.size;
     *error = judge_file(&info, path, error_pool);
     if (*error == NULL) {
-        *error = parse_lines(file, path, t, error_pool);
+        *error = parse_file(file, (apr_size_t)info.size, path, t, error_pool);
     }
     apr_file_close(file);
     if (*error != NULL) {
@@ -417,15 +446,16 @@ static void judge_password(wa_authority *authority, const char *user, const char
     wa_secret_wipe(e.nt_hash, sizeof(e.nt_hash));
 }
 
-static void resolve(wa_authority *authority, const char *user, const char *domain,
-                    apr_pool_t *pool, wa_ruling *out)
+/* gss-ntlmssp opens the file itself, as httpd's user. */
+static bool ready(wa_authority *authority, apr_pool_t *pool, const char **detail)
 {
-    entry e;
+    const file_authority *a = (const file_authority *)authority;
 
-    if (fetch((file_authority *)authority, domain, user, pool, &e, out)) {
-        wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
-        wa_secret_wipe(e.nt_hash, sizeof(e.nt_hash));
+    if (access(a->path, R_OK) != 0) {
+        *detail = apr_psprintf(pool, "%s cannot be read by uid %ld", a->path, (long)getuid());
+        return false;
     }
+    return true;
 }
 
 static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
@@ -481,12 +511,11 @@ wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr
     file_authority *a = apr_pcalloc(pconf, sizeof(*a));
 
     a->base.spec = apr_pstrcat(pconf, "file:", path, NULL);
-    a->base.local = true;
     a->base.open = open_child;
     a->base.target = target;
     a->base.judge = judge;
     a->base.password = judge_password;
-    a->base.resolve = resolve;
+    a->base.ready = ready;
     a->path = path;
     a->host = netbios_host(pconf);
     a->realms = realms;

@@ -24,7 +24,6 @@ enum {
 
 typedef struct winbind_authority {
     wa_authority base;
-    const apr_table_t *realms;
     wa_spares *contexts;
     apr_thread_mutex_t *mutex; /* guards names, fetched and pool */
     wa_ntlm_target names;      /* of the machine account; in pool */
@@ -136,8 +135,9 @@ static void copy_target(const wa_ntlm_target *from, apr_pool_t *pool, wa_ntlm_ta
     to->dns_computer = apr_pstrdup(pool, from->dns_computer);
 }
 
-/* Asks winbindd who it is; into a->names.  Under the mutex. */
-static bool fetch_names(winbind_authority *a, apr_pool_t *pool, const char **detail)
+/* Asks winbindd who it is. */
+static struct wbcInterfaceDetails *ask_names(winbind_authority *a, apr_pool_t *pool,
+                                             const char **detail)
 {
     struct wbcInterfaceDetails *d = NULL;
     struct wbcContext *ctx = take(a);
@@ -148,8 +148,13 @@ static bool fetch_names(winbind_authority *a, apr_pool_t *pool, const char **det
     }
     if (rc != WBC_ERR_SUCCESS) {
         *detail = explain(rc, pool);
-        return false;
     }
+    return d;
+}
+
+/* Under the mutex. */
+static void store_names(winbind_authority *a, const struct wbcInterfaceDetails *d)
+{
     apr_pool_clear(a->pool);
     memset(&a->names, 0, sizeof(a->names));
     a->names.netbios_domain = apr_pstrdup(a->pool, d->netbios_domain);
@@ -159,25 +164,65 @@ static bool fetch_names(winbind_authority *a, apr_pool_t *pool, const char **det
         a->names.dns_computer = lower_fqdn(a->pool, d->netbios_name, d->dns_domain);
     }
     a->fetched = apr_time_now();
-    wbcFreeMemory(d);
-    return true;
+}
+
+/* Under the mutex.  False: the caller has taken it on to ask for new names; meanwhile the others
+ * go on with the old ones, where there are any. */
+static bool names_fresh(winbind_authority *a)
+{
+    apr_time_t now = apr_time_now();
+    bool fresh = a->fetched != 0 && now - a->fetched <= apr_time_from_sec(NAMES_LIFETIME);
+
+    if (!fresh && a->fetched != 0) {
+        a->fetched = now;
+    }
+    return fresh;
 }
 
 static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
                    const char **detail)
 {
     winbind_authority *a = (winbind_authority *)authority;
-    bool ok = true;
+    struct wbcInterfaceDetails *d;
+    bool known;
 
     apr_thread_mutex_lock(a->mutex);
-    if (a->fetched == 0 || apr_time_now() - a->fetched > apr_time_from_sec(NAMES_LIFETIME)) {
-        ok = fetch_names(a, pool, detail);
-    }
-    if (ok) {
+    known = names_fresh(a);
+    if (known) {
         copy_target(&a->names, pool, out);
     }
     apr_thread_mutex_unlock(a->mutex);
-    return ok;
+    if (known) {
+        return true;
+    }
+    d = ask_names(a, pool, detail); /* outside the mutex: it may hang */
+    apr_thread_mutex_lock(a->mutex);
+    if (d != NULL) {
+        store_names(a, d);
+        copy_target(&a->names, pool, out);
+    }
+    else {
+        a->fetched = 0;
+    }
+    apr_thread_mutex_unlock(a->mutex);
+    known = d != NULL;
+    wbcFreeMemory(d);
+    return known;
+}
+
+static bool ready(wa_authority *authority, apr_pool_t *pool, const char **detail)
+{
+    winbind_authority *a = (winbind_authority *)authority;
+    struct wbcContext *ctx = take(a);
+    wbcErr rc = ctx != NULL ? wbcCtxPingDc(ctx, NULL, NULL) : WBC_ERR_NO_MEMORY;
+
+    if (ctx != NULL) {
+        give_back(a, ctx, rc == WBC_ERR_SUCCESS);
+    }
+    if (rc != WBC_ERR_SUCCESS) {
+        *detail = explain(rc, pool);
+    }
+    return rc == WBC_ERR_SUCCESS;
 }
 
 /* True iff account is the server's own domain's; then its realm is the domain's DNS name. */
@@ -196,39 +241,53 @@ static void settle_account(winbind_authority *a, const char *domain, const char 
     }
 }
 
-static bool is_guest(const struct wbcAuthUserInfo *info)
+/* S-1-5-21-…-501 is Guest, anything shorter a well-known identity such as S-1-5-7 */
+static bool is_guest(const struct wbcDomainSid *sid)
 {
-    const struct wbcDomainSid *sid;
-
-    if ((info->user_flags & WBC_AUTH_USER_INFO_GUEST) != 0 || info->num_sids == 0) {
-        return true;
-    }
-    sid = &info->sids[0].sid;
-    /* S-1-5-21-…-501 is Guest, anything shorter a well-known identity such as S-1-5-7 */
     return sid->num_auths < 5 || sid->num_auths > WBC_MAXSUBAUTHS
            || sid->sub_auths[sid->num_auths - 1] == RID_GUEST;
+}
+
+static bool is_machine(const char *name)
+{
+    return name[strlen(name) - 1] == '$';
+}
+
+/* The account behind a SID and canonical names, whichever way they came: the one place where an
+ * account of the domain becomes a login. */
+static void rule_account(winbind_authority *a, const struct wbcDomainSid *sid, const char *domain,
+                         const char *name, apr_pool_t *pool, wa_ruling *out)
+{
+    char text[WBC_SID_STRING_BUFLEN];
+
+    if (name == NULL || domain == NULL || !wa_account_name_ok(domain)
+        || !wa_account_name_ok(name)) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
+                      "winbindd gave no usable account name");
+    }
+    else if (is_guest(sid)) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, "guest logon");
+    }
+    else if (is_machine(name)) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_MACHINE_ACCOUNT_REFUSED, NULL);
+    }
+    else {
+        wbcSidToStringBuf(sid, text, sizeof(text));
+        out->sid = apr_pstrdup(pool, text);
+        settle_account(a, domain, name, pool, out);
+        wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
+    }
 }
 
 static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *info,
                          apr_pool_t *pool, wa_ruling *out)
 {
-    char sid[WBC_SID_STRING_BUFLEN];
-
-    if (is_guest(info)) {
+    if ((info->user_flags & WBC_AUTH_USER_INFO_GUEST) != 0 || info->num_sids == 0) {
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, "guest logon");
         return;
     }
-    if (info->account_name == NULL || info->domain_name == NULL
-        || !wa_account_name_ok(info->domain_name) || !wa_account_name_ok(info->account_name)) {
-        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
-                      "winbindd gave no usable account name");
-        return;
-    }
-    wbcSidToStringBuf(&info->sids[0].sid, sid, sizeof(sid));
-    out->sid = apr_pstrdup(pool, sid);
+    rule_account(a, &info->sids[0].sid, info->domain_name, info->account_name, pool, out);
     memcpy(out->session_key, info->user_session_key, sizeof(out->session_key));
-    settle_account(a, info->domain_name, info->account_name, pool, out);
-    wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
 }
 
 static void fill_params(const wa_logon *logon, struct wbcAuthUserParams *params)
@@ -244,8 +303,8 @@ static void fill_params(const wa_logon *logon, struct wbcAuthUserParams *params)
     memcpy(params->password.response.challenge, logon->challenge, WA_NTLM_CHALLENGE_LEN);
     params->password.response.nt_length = (uint32_t)m->nt.n;
     params->password.response.nt_data = (uint8_t *)(uintptr_t)m->nt.p; /* not written to */
-    params->password.response.lm_length = (uint32_t)m->lm.n;
-    params->password.response.lm_data = (uint8_t *)(uintptr_t)m->lm.p;
+    /* no LM response: a domain controller that finds the NT response wrong would go on to that
+     * one, and the flags in the NT response, the MIC's among them, would then be nobody's word */
 }
 
 /* One submission to winbindd, and what it says. */
@@ -254,15 +313,19 @@ static void submit(winbind_authority *a, const struct wbcAuthUserParams *params,
 {
     struct wbcAuthErrorInfo *error = NULL;
     struct wbcAuthUserInfo *info = NULL;
-    struct wbcContext *ctx = take(a);
+    struct wbcContext *ctx;
     wbcErr rc;
 
-    if (ctx == NULL) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, "out of memory");
+    if (!wa_authority_enter(&a->base)) {
+        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
         return;
     }
-    rc = wbcCtxAuthenticateUserEx(ctx, params, &info, &error);
-    give_back(a, ctx, rc == WBC_ERR_SUCCESS || rc == WBC_ERR_AUTH_ERROR);
+    ctx = take(a);
+    rc = ctx != NULL ? wbcCtxAuthenticateUserEx(ctx, params, &info, &error) : WBC_ERR_NO_MEMORY;
+    wa_authority_leave(&a->base);
+    if (ctx != NULL) {
+        give_back(a, ctx, rc == WBC_ERR_SUCCESS || rc == WBC_ERR_AUTH_ERROR);
+    }
     if (rc == WBC_ERR_SUCCESS) {
         rule_success(a, info, pool, out);
         wa_secret_wipe(info->user_session_key, sizeof(info->user_session_key));
@@ -306,63 +369,6 @@ static void judge_password(wa_authority *authority, const char *user, const char
     submit((winbind_authority *)authority, &params, pool, out);
 }
 
-static void rule_sid(winbind_authority *a, struct wbcContext *ctx, const struct wbcDomainSid *sid,
-                     apr_pool_t *pool, wa_ruling *out)
-{
-    char text[WBC_SID_STRING_BUFLEN];
-    enum wbcSidType type;
-    char *domain = NULL;
-    char *name = NULL;
-
-    if (wbcCtxLookupSid(ctx, sid, &domain, &name, &type) != WBC_ERR_SUCCESS
-        || type != WBC_SID_NAME_USER || !wa_account_name_ok(name)
-        || !wa_account_name_ok(domain)) {
-        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER, "no user has this SID");
-    }
-    else {
-        wbcSidToStringBuf(sid, text, sizeof(text));
-        out->sid = apr_pstrdup(pool, text);
-        settle_account(a, domain, name, pool, out);
-        wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
-    }
-    wbcFreeMemory(domain);
-    wbcFreeMemory(name);
-}
-
-static void resolve(wa_authority *authority, const char *user, const char *domain,
-                    apr_pool_t *pool, wa_ruling *out)
-{
-    winbind_authority *a = (winbind_authority *)authority;
-    struct wbcContext *ctx = take(a);
-    wa_ntlm_target own = { NULL, NULL, NULL, NULL };
-    const char *detail = NULL;
-    struct wbcDomainSid sid;
-    enum wbcSidType type;
-    wbcErr rc;
-
-    if (ctx == NULL || !target(authority, pool, &own, &detail)) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
-        if (ctx != NULL) {
-            give_back(a, ctx, false);
-        }
-        return;
-    }
-    if (*domain == '\0' && strchr(user, '@') == NULL) {
-        domain = own.netbios_domain;
-    }
-    rc = wbcCtxLookupName(ctx, domain, user, &sid, &type);
-    if (rc == WBC_ERR_SUCCESS) {
-        rule_sid(a, ctx, &sid, pool, out);
-    }
-    else if (rc == WBC_ERR_WINBIND_NOT_AVAILABLE || rc == WBC_ERR_NO_MEMORY) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, explain(rc, pool));
-    }
-    else {
-        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER, wbcErrorString(rc));
-    }
-    give_back(a, ctx, rc == WBC_ERR_SUCCESS);
-}
-
 static void open_child(wa_authority *authority, apr_pool_t *pchild)
 {
     winbind_authority *a = (winbind_authority *)authority;
@@ -376,8 +382,7 @@ static apr_status_t destroy_pool(void *pool)
     return APR_SUCCESS;
 }
 
-wa_authority *wa_authority_winbind(const apr_table_t *realms, bool must, apr_pool_t *pconf,
-                                   const char **error)
+wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error)
 {
     winbind_authority *a = apr_pcalloc(pconf, sizeof(*a));
     wa_ntlm_target own;
@@ -387,8 +392,7 @@ wa_authority *wa_authority_winbind(const apr_table_t *realms, bool must, apr_poo
     a->base.target = target;
     a->base.judge = judge;
     a->base.password = judge_password;
-    a->base.resolve = resolve;
-    a->realms = realms;
+    a->base.ready = ready;
     if (apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {
         *error = "no mutex could be made";
         return NULL;

@@ -88,7 +88,7 @@ static void read_client(const basic_exchange *x, krb5_context ctx, const krb5_cr
     else {
         identity->account.name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
         identity->account.realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
-        identity->account.domain = apr_table_get(x->trust->realms, identity->account.realm);
+        identity->account.domain = wa_trust_domain(x->trust, identity->account.realm);
         identity->account.home =
             krb5_get_default_realm(ctx, &own) == 0 && strcmp(own, identity->account.realm) == 0;
         identity->package = WA_PACKAGE_KERBEROS;

@@ -12,6 +12,7 @@
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
+#include <krb5.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -23,8 +24,10 @@ typedef struct gss_exchange {
     gss_ctx_id_t ctx;
     bool has_nonce; /* gss-ntlmssp's challenge is out, nonce is its */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
-    const char *user; /* as typed in the NTLM message inside; or NULL */
-    const char *domain;
+    bool judged; /* our authority found the NTLM message inside right: account and sid are set */
+    wa_account account;
+    const char *sid;
+    const char *typed; /* domain and user of that message, for the log; or NULL */
 } gss_exchange;
 
 static apr_status_t delete_context(void *data)
@@ -97,28 +100,29 @@ static wa_reason open_token(gss_exchange *x, wa_span token, wa_span *inner_out)
                                               : WA_REASON_BAD_TOKEN;
 }
 
-/* A local authority judges the response itself: it knows the reason of a refusal, which
- * gss-ntlmssp does not tell, and gss-ntlmssp would go on to winbindd with a user the file does
- * not have. */
-static wa_reason judge_locally(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool,
-                               wa_step *out)
+/* Our own authority judges the response before gss-ntlmssp sees it: it gives the reason of a
+ * refusal, the canonical account and its SID, and refuses machines and guests, none of which
+ * gss-ntlmssp does. What it refuses goes no further, so a wrong password counts once; only what
+ * it has found right is submitted by gss-ntlmssp once more. */
+static wa_reason judge(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool, wa_step *out)
 {
     wa_authority *authority = x->trust->authority;
     wa_ruling ruling;
 
-    if (!authority->local) {
-        return WA_REASON_OK;
-    }
     memset(&ruling, 0, sizeof(ruling));
-    authority->judge(authority, logon, pool, &ruling);
+    authority->judge(authority, logon, x->base.pool, &ruling);
     wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
+    x->typed =
+        apr_pstrcat(x->base.pool, logon->domain, *logon->domain ? "\\" : "", logon->user, NULL);
     if (ruling.verdict == WA_VERDICT_DONE) {
+        x->judged = true;
+        x->account = ruling.account;
+        x->sid = ruling.sid;
         return WA_REASON_OK;
     }
     out->verdict = ruling.verdict;
-    out->detail = ruling.detail != NULL
-                      ? ruling.detail
-                      : apr_pstrcat(pool, logon->domain, "\\", logon->user, NULL);
+    out->detail =
+        apr_pstrcat(pool, x->typed, ruling.detail != NULL ? ": " : "", ruling.detail, NULL);
     return ruling.reason;
 }
 
@@ -140,9 +144,7 @@ static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *
     if (!wa_logon_read(&message, x->nonce, x->base.pool, &logon)) {
         return WA_REASON_BAD_TOKEN;
     }
-    x->user = logon.user;
-    x->domain = logon.domain;
-    return judge_locally(x, &logon, pool, out);
+    return judge(x, &logon, pool, out);
 }
 
 /* WA_REASON_OK when nothing in the token speaks against handing it to the library. */
@@ -213,7 +215,7 @@ static bool krb5_account(const gss_exchange *x, const char *client, const char *
     }
     out->name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
     out->realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
-    out->domain = apr_table_get(x->trust->realms, out->realm);
+    out->domain = wa_trust_domain(x->trust, out->realm);
     out->home = service != NULL && wa_account_split_principal(service, &ignored, &own_realm)
                 && wa_span_equal(realm, own_realm);
     return true;
@@ -245,25 +247,18 @@ static void read_krb5(gss_exchange *x, const facts *f, apr_pool_t *pool, wa_iden
     out->verdict = WA_VERDICT_DONE;
 }
 
-/* gss-ntlmssp gives the name as typed: the authority turns it into the account it is. */
-static void read_ntlm(gss_exchange *x, wa_identity *identity, wa_step *out)
+/* gss-ntlmssp gives the name as typed: who it is was settled when our authority judged the
+ * message. */
+static void read_ntlm(const gss_exchange *x, wa_identity *identity, wa_step *out)
 {
-    wa_ruling ruling;
-
-    memset(&ruling, 0, sizeof(ruling));
-    if (x->user == NULL) {
+    if (!x->judged) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_OUT_OF_SEQUENCE,
                      "no NTLM message was seen");
         return;
     }
-    x->trust->authority->resolve(x->trust->authority, x->user, x->domain, x->base.pool, &ruling);
-    if (ruling.verdict != WA_VERDICT_DONE) {
-        wa_step_fail(out, ruling.verdict, ruling.reason, ruling.detail);
-        return;
-    }
     identity->package = WA_PACKAGE_NTLM;
-    identity->account = ruling.account;
-    identity->sid = ruling.sid;
+    identity->account = x->account;
+    identity->sid = x->sid;
     out->verdict = WA_VERDICT_DONE;
 }
 
@@ -304,31 +299,29 @@ static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
     }
 }
 
-/* gss-ntlmssp reports every failure alike.  With a local authority the response was right, so the
- * MIC or the negotiation was not; otherwise ask whether the authority is there at all. */
-static void ntlm_failure(gss_exchange *x, OM_uint32 major, OM_uint32 minor, apr_pool_t *pool,
-                         wa_step *out)
+/* The response was right, and gss-ntlmssp refuses all the same.  A message it calls defective was
+ * altered; otherwise the authority went away in between, or it is one of the logons gss-ntlmssp
+ * cannot do with a user file (UPN, a domain in other letters than the file's, names beyond
+ * ASCII): 401, so that the client may go on to the scheme NTLM, where they work. */
+static void ntlm_failure(const gss_exchange *x, OM_uint32 major, OM_uint32 minor,
+                         apr_pool_t *pool, wa_step *out)
 {
-    const char *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_ntlm, pool);
-    wa_authority *authority = x->trust->authority;
-    wa_ruling ruling;
+    const char *text = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_ntlm, pool);
+    const char *detail =
+        apr_psprintf(pool, "%s%sgss-ntlmssp: %s", x->typed != NULL ? x->typed : "",
+                     x->typed != NULL ? ": " : "", text);
 
-    if (x->user == NULL) {
+    if (!x->judged) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, detail);
-        return;
     }
-    detail = apr_psprintf(pool, "%s%s%s: %s", x->domain, *x->domain ? "\\" : "", x->user, detail);
-    if (authority->local) {
+    else if (GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_MIC, detail);
-        return;
     }
-    memset(&ruling, 0, sizeof(ruling));
-    authority->resolve(authority, x->user, x->domain, pool, &ruling);
-    if (ruling.verdict == WA_VERDICT_DONE) {
-        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_PASSWORD, detail);
+    else if (!x->trust->authority->ready(x->trust->authority, pool, &detail)) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
     }
     else {
-        wa_step_fail(out, ruling.verdict, ruling.reason, detail);
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, detail);
     }
 }
 
@@ -351,7 +344,8 @@ static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner
     inner_major =
         gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5), &in,
                                GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
-    if (GSS_ERROR(inner_major)) {
+    /* the first try may have entered the token into the replay cache itself */
+    if (GSS_ERROR(inner_major) && inner_minor != (OM_uint32)KRB5KRB_AP_ERR_REPEAT) {
         *major = inner_major;
         *minor = inner_minor;
     }
@@ -437,7 +431,15 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
         delete_context(x);
         return;
     }
-    accept_token(x, cred, token, inner, request_pool, out);
+    if (x->judged && !wa_authority_enter(x->trust->authority)) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
+    }
+    else {
+        accept_token(x, cred, token, inner, request_pool, out);
+        if (x->judged) { /* then gss-ntlmssp has waited for it as well */
+            wa_authority_leave(x->trust->authority);
+        }
+    }
     wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);
     if (out->verdict != WA_VERDICT_CONTINUE) {
         delete_context(x);

@@ -2,10 +2,28 @@
 
 #include "engine/gsscred.h"
 
-void wa_trust_open(wa_trust *trust, apr_pool_t *pchild)
+#include <string.h>
+
+const char *wa_trust_domain(const wa_trust *trust, const char *realm)
+{
+    const apr_array_header_t *rows = apr_table_elts(trust->realms);
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const apr_table_entry_t *e = &APR_ARRAY_IDX(rows, i, apr_table_entry_t);
+        if (strcmp(e->key, realm) == 0) {
+            return e->val;
+        }
+    }
+    return NULL;
+}
+
+void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild)
 {
     wa_gsscred_open(trust, pchild);
     if (trust->authority != NULL) {
+        /* half of them may hang in it, the others go on serving */
+        trust->authority->limit = threads > 1 ? (apr_uint32_t)threads / 2 : 1;
         trust->authority->open(trust->authority, pchild);
     }
 }

@@ -16,13 +16,17 @@ typedef struct wa_trust {
     const char *acceptor;    /* "HTTP@host" or a principal, or NULL for any key of the keytab */
     wa_authority *authority; /* who judges NTLM, or NULL: NTLM is neither offered nor accepted */
     bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
-    const apr_table_t *realms; /* realm -> NetBIOS domain; keys compare without case */
+    const apr_table_t *realms; /* realm -> NetBIOS domain */
     bool spnego_ntlm;          /* NTLM may be negotiated inside SPNEGO */
     wa_spares *krb5_spares;    /* acceptor credentials for Kerberos; per child process */
     wa_spares *ntlm_spares;    /* and for NTLM inside SPNEGO */
 } wa_trust;
 
-/* Prepares the parts that belong to a child process; call in child_init, before threads serve. */
-void wa_trust_open(wa_trust *trust, apr_pool_t *pchild);
+/* NetBIOS domain of a Kerberos realm, or NULL.  Realms are compared exactly, as Kerberos does. */
+const char *wa_trust_domain(const wa_trust *trust, const char *realm);
+
+/* Prepares the parts that belong to a child process of so many threads; call in child_init,
+ * before they serve. */
+void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild);
 
 #endif

@@ -10,8 +10,12 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <string.h>
+#include <util_filter.h>
 
 APLOG_USE_MODULE(winauth);
+
+static ap_filter_rec_t *settle; /* written once, while hooks are registered */
 
 static const char leg_body[] =
     "<!DOCTYPE html>\n<html><head><title>Authentication</title></head>\n"
@@ -102,19 +106,36 @@ static int reset_stream(request_rec *r)
     return HTTP_FORBIDDEN;
 }
 
+/* Why there is nothing to offer, for the administrator. */
+static const char *nothing_because(request_rec *r)
+{
+    if (wa_dir_offer(wa_config_of_request(r)) != NULL) {
+        return NULL; /* as configured */
+    }
+    if (wa_channel_is_proxied(r)) {
+        return "the request came through a proxy: see WinAuthTrustedProxy";
+    }
+    if (wa_channel_server_ends(r) != NULL) {
+        return wa_channel_server_ends(r);
+    }
+    return "NTLM has no authority (WinAuthNTLMAuthority), or Basic no TLS";
+}
+
 /* 401 with the offers.  With nothing to offer a 401 would be against RFC 7235 section 3.1. */
 static int deny(request_rec *r)
 {
+    const char *why;
+
     if (wa_answer_offer(r) > 0) {
         return wa_channel_role(r)->status;
     }
     if (wa_channel_is_stream(r)) {
         return wa_answer_refuse(r, WA_REASON_HTTP11_REQUIRED, NULL);
     }
-    ap_log_rerror(APLOG_MARK, wa_dir_offer(wa_config_of_request(r)) ? APLOG_DEBUG : APLOG_WARNING,
-                  0, r,
-                  "WA0102: no scheme of WinAuthProviders can be offered here: set "
-                  "WinAuthNTLMAuthority, see that keep-alive is on, or list Negotiate");
+    why = nothing_because(r);
+    ap_log_rerror(APLOG_MARK, why != NULL ? APLOG_WARNING : APLOG_DEBUG, 0, r,
+                  "WA0102: no scheme of WinAuthProviders can be offered here: %s",
+                  why != NULL ? why : "WinAuthOffer");
     return HTTP_FORBIDDEN;
 }
 
@@ -156,9 +177,9 @@ void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
     }
 }
 
-/* Reads and drops the body, at most limit bytes of it: OK, or the status of an answer.  Must
- * happen before the 401: httpd closes the connection on one while "Expect: 100-continue" is
- * unanswered. */
+/* Reads and drops the body, at most limit bytes of it: OK, DONE when there is more, or the status
+ * of an answer.  Must happen before the 401: httpd closes the connection on one while "Expect:
+ * 100-continue" is unanswered. */
 static int drain(request_rec *r, apr_int64_t limit)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
@@ -177,10 +198,10 @@ static int drain(request_rec *r, apr_int64_t limit)
         seen += length;
         apr_brigade_cleanup(bb);
     }
-    return seen <= limit ? OK : HTTP_REQUEST_ENTITY_TOO_LARGE;
+    return seen <= limit ? OK : DONE;
 }
 
-int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
+int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free)
 {
     const wa_role *role = wa_channel_role(r);
     wa_request *record = wa_publish_record(r);
@@ -188,16 +209,58 @@ int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
 
     if (status != OK) {
         r->connection->keepalive = AP_CONN_CLOSE;
-        return status == HTTP_REQUEST_ENTITY_TOO_LARGE
-                   ? wa_answer_refuse(r, WA_REASON_BODY_TOO_LARGE, NULL)
-                   : status;
+        return status == DONE ? wa_answer_refuse(r, WA_REASON_BODY_TOO_LARGE, NULL) : status;
     }
     apr_table_unset(r->err_headers_out, role->challenge);
     wa_answer_final_token(r, scheme, token);
-    ap_custom_response(r, role->status, leg_body); /* and no ErrorDocument */
-    r->connection->keepalives--; /* a leg costs nothing of MaxKeepAliveRequests */
+    ap_custom_response(wa_channel_top(r), role->status, leg_body); /* and no ErrorDocument */
+    if (is_free) {
+        r->connection->keepalives--; /* so it costs nothing of MaxKeepAliveRequests */
+    }
     record->leg = true;
     record->hidden = !wa_dir_log_handshake(wa_config_of_request(r));
     wa_publish_reason(r, WA_REASON_HANDSHAKE);
     return role->status;
+}
+
+/* A login's answer that is a 401 (or 407) all the same is the application's or authorization's
+ * word.  It must name a scheme and must not carry the proof of a login: the offers, unless the
+ * application makes its own. */
+void wa_answer_settle(request_rec *r)
+{
+    const wa_role *role = wa_channel_role(r);
+    const wa_request *record = wa_publish_find(r);
+    const char *ours = apr_table_get(r->err_headers_out, role->challenge);
+
+    if (record == NULL || record->identity == NULL || r->status != role->status) {
+        return;
+    }
+    if (ours != NULL && strchr(ours, ' ') == NULL) {
+        return; /* offered already */
+    }
+    apr_table_unset(r->err_headers_out, role->challenge);
+    if (apr_table_get(r->headers_out, role->challenge) == NULL) {
+        wa_answer_offer(r);
+    }
+}
+
+/* The same for an answer that is no error of httpd's: a CGI program's or a back end's. */
+static apr_status_t settle_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    wa_answer_settle(f->r);
+    ap_remove_output_filter(f);
+    return ap_pass_brigade(f->next, bb);
+}
+
+void wa_answer_watch(request_rec *r)
+{
+    if (r->main == NULL) {
+        ap_add_output_filter_handle(settle, NULL, r, r->connection);
+    }
+}
+
+void wa_answer_register(void)
+{
+    settle = ap_register_output_filter("WINAUTH_SETTLE", settle_filter, NULL,
+                                       (ap_filter_type)(AP_FTYPE_PROTOCOL - 1));
 }

@@ -13,8 +13,9 @@ int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail);
 
 /* Answers an intermediate leg: 401 with exactly one challenge line and a small body of its own.
  * Reads and drops the request's body, so that the connection can go on; refuses where that is too
- * long. */
-int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token);
+ * long.
+ * is_free: it does not count towards MaxKeepAliveRequests. */
+int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free);
 
 /* Adds the line that ends an exchange to whatever answer the request will get. */
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token);
@@ -22,5 +23,13 @@ void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token);
 /* Puts one bare challenge line per provider of the section into r's error headers, in order.
  * Returns how many. */
 int wa_answer_offer(request_rec *r);
+
+/* insert_error_filter hook: gives a logged-in user's 401 its challenge. */
+void wa_answer_settle(request_rec *r);
+
+/* The same for answers that do not go through httpd's error path; call when r has a login. */
+void wa_answer_watch(request_rec *r);
+
+void wa_answer_register(void);
 
 #endif

@@ -21,6 +21,14 @@ const wa_role *wa_channel_role(const request_rec *r)
     return r->proxyreq == PROXYREQ_PROXY ? &proxy : &origin;
 }
 
+request_rec *wa_channel_top(request_rec *r)
+{
+    while (r->main != NULL) {
+        r = r->main;
+    }
+    return r;
+}
+
 bool wa_channel_is_stream(const request_rec *r)
 {
     return r->connection->master != NULL;
@@ -31,7 +39,9 @@ bool wa_channel_is_proxied(const request_rec *r)
     wa_kind_networks trusted = wa_server_trusted_proxies(wa_config_of_server(r->server));
     int i;
 
-    if (apr_table_get(r->headers_in, "Via") == NULL
+    /* mod_remoteip takes the header away once it has read it, but leaves two addresses behind */
+    if (r->useragent_addr == r->connection->client_addr
+        && apr_table_get(r->headers_in, "Via") == NULL
         && apr_table_get(r->headers_in, "Forwarded") == NULL
         && apr_table_get(r->headers_in, "X-Forwarded-For") == NULL) {
         return false;

@@ -16,10 +16,10 @@ typedef struct wa_memo wa_memo; /* httpd/memo.h */
 
 typedef struct wa_slot {
     wa_state state;
-    wa_scheme scheme;            /* of the headers the exchange runs in */
-    wa_event began;              /* what began it */
-    const wa_trust *trust;       /* under which it runs or ran */
-    wa_engine *engine;           /* != NULL iff an exchange is open */
+    wa_scheme scheme;      /* of the headers the exchange runs in */
+    unsigned legs;         /* intermediate ones since the last login; survives wa_slot_drop */
+    const wa_trust *trust; /* under which it runs or ran */
+    wa_engine *engine;     /* != NULL iff an exchange is open */
     const wa_identity *identity; /* != NULL iff state == WA_STATE_BOUND */
     wa_memo *memo;               /* passwords; survives wa_slot_drop; NULL iff there was none */
     apr_int64_t served;          /* requests served by the login, not counting its own */

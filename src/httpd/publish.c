@@ -1,5 +1,6 @@
 #include "httpd/publish.h"
 
+#include "httpd/answer.h"
 #include "httpd/channel.h"
 #include "httpd/config.h"
 
@@ -72,15 +73,19 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
         set_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
     }
     wa_publish_reason(r, WA_REASON_OK);
+    wa_answer_watch(r);
     return true;
 }
 
 void wa_publish_persistence(request_rec *r, bool bound)
 {
-    wa_publish_record(r)->bound = bound;
+    request_rec *top = wa_channel_top(r); /* a sub-request's filters die with it */
+    wa_request *record = wa_publish_record(top);
+
+    record->bound = bound;
     /* a stream's login holds for the stream; for proxies the header is not defined */
     if (!wa_channel_is_stream(r) && wa_channel_role(r)->slot == 0) {
-        ap_add_output_filter_handle(persistence_filter, NULL, r, r->connection);
+        ap_add_output_filter_handle(persistence_filter, record, top, top->connection);
     }
 }
 
@@ -123,8 +128,8 @@ static bool insert_line(apr_bucket_brigade *bb, const char *line)
  * written with a fixed list of headers, of which this is none. */
 static apr_status_t announce_persistence(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    const wa_request *record = wa_publish_find(f->r);
-    bool stays = record != NULL && record->bound && f->c->keepalive == AP_CONN_KEEPALIVE;
+    const wa_request *record = f->ctx; /* f->r may be another by now: an internal redirect's */
+    bool stays = record->bound && f->c->keepalive == AP_CONN_KEEPALIVE;
 
     ap_remove_output_filter(f);
     if (!insert_line(bb, stays ? "Persistent-Auth: true" CRLF : "Persistent-Auth: false" CRLF)) {
@@ -164,15 +169,17 @@ int wa_publish_log(request_rec *r)
     if (record == NULL && r->next == NULL) {
         return DECLINED;
     }
+    /* nothing but the leg itself: not a page on whose way a leg was met */
+    if (record != NULL && record->hidden && r->next == NULL
+        && r->status == wa_channel_role(r)->status) {
+        return DONE;
+    }
     while (last->next != NULL) {
         last = last->next;
         record = wa_publish_find(last) != NULL ? wa_publish_find(last) : record;
     }
     if (record == NULL) {
         return DECLINED;
-    }
-    if (record->hidden) {
-        return DONE;
     }
     set_variables(last, final_reason(r, last, record));
     return DECLINED;

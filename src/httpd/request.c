@@ -16,6 +16,10 @@
 
 APLOG_USE_MODULE(winauth);
 
+/* Legs without a login between them that cost nothing of MaxKeepAliveRequests: enough for any
+ * client, not for one that only wants challenges. */
+enum { FREE_LEGS = 100 };
+
 /* What is known about a request before anything is decided. */
 typedef struct facts {
     const wa_dir_config *section;
@@ -226,6 +230,7 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
     }
     wa_channel_stay_http1(r);
     bind = may_bind(f, identity);
+    f->slot->legs = 0;
     f->slot->engine = NULL; /* it has nothing more to say; its pool holds the identity */
     f->slot->identity = bind ? identity : NULL;
     f->slot->state = wa_exchange_after(WA_VERDICT_DONE, f->event, bind);
@@ -269,12 +274,13 @@ static int go_on(request_rec *r, facts *f, const wa_step *step)
     }
     f->slot->state = next;
     log_transition(r, f, next);
-    return wa_answer_leg(r, f->header.scheme, step->token);
+    return wa_answer_leg(r, f->header.scheme, step->token, f->slot->legs++ < FREE_LEGS);
 }
 
 static int step(request_rec *r, facts *f)
 {
     wa_step result;
+    int status;
 
     f->slot->engine->step(f->slot->engine, f->token, r->pool, &result);
     switch (result.verdict) {
@@ -288,8 +294,9 @@ static int step(request_rec *r, facts *f)
         break;
     }
     log_transition(r, f, WA_STATE_NONE);
-    drop(f);
-    return wa_answer_refuse(r, result.reason, result.detail);
+    status = wa_answer_refuse(r, result.reason, result.detail);
+    drop(f); /* not before: the detail may live in there */
+    return status;
 }
 
 static wa_engine *make_engine(const facts *f, apr_pool_t *pool)
@@ -310,7 +317,6 @@ static int begin(request_rec *r, facts *f)
     }
     pool = wa_slot_fresh_pool(f->slot);
     f->slot->scheme = f->header.scheme;
-    f->slot->began = f->event;
     f->slot->trust = f->trust;
     f->slot->engine = make_engine(f, pool);
     return step(r, f);
@@ -431,31 +437,61 @@ static int inherit(request_rec *r, const wa_request *origin)
     f.section = wa_config_of_request(r);
     f.trust = wa_config_of_server(r->server)->trust;
     f.providers = wa_dir_providers(f.section);
-    if (origin != NULL && origin->identity != NULL && accepts(&f, origin->identity)
+    if (origin->identity != NULL && accepts(&f, origin->identity)
         && wa_publish_identity(r, origin->identity)) {
         return OK;
     }
-    return wa_channel_role(r)->status; /* the origin's own answer has said why */
+    /* the origin's own answer has said why */
+    wa_publish_reason(r, origin->identity != NULL ? WA_REASON_POLICY_CHANGED : origin->reason);
+    return wa_channel_role(r)->status;
+}
+
+static bool is_error_document(const request_rec *r)
+{
+    return r->prev != NULL && r->prev->status != HTTP_OK;
+}
+
+/* Decides about r, and what a sub-request proves counts for the request the client sent: mod_dir
+ * looks for an index by sub-request, and another sub-request must not judge the same token again.
+ */
+static int judge(request_rec *r)
+{
+    wa_request *top = wa_publish_record(wa_channel_top(r));
+    const wa_request *own;
+    facts f;
+    int status;
+
+    gather(r, &f);
+    top->judged = true;
+    status = decide(r, &f);
+    own = wa_publish_find(r);
+    if (own != NULL && own != top) {
+        wa_publish_reason(wa_channel_top(r), own->reason);
+        top->identity = own->identity;
+        top->leg = own->leg;
+        top->hidden = own->hidden;
+    }
+    return status;
 }
 
 int wa_request_authenticate(request_rec *r)
 {
-    const wa_request *origin = wa_publish_find(r);
-    facts f;
+    const wa_request *record = wa_publish_find(r);
+    static const wa_request nobody;
 
     if (!is_ours(r)) {
         return DECLINED;
     }
-    if (origin != NULL && origin->judged) { /* by wa_request_authenticate_early */
-        return origin->identity != NULL ? OK : wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+    if (record != NULL && record->judged) { /* by wa_request_authenticate_early */
+        return record->identity != NULL ? OK : wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
     }
-    origin = origin_of(r);
+    record = origin_of(r);
     wa_publish_record(r)->judged = true;
-    if (origin != NULL || r->main != NULL) {
-        return inherit(r, origin);
+    if (record == NULL && is_error_document(r)) {
+        record =
+            &nobody; /* the page asked for was not ours: no exchange on the way to its error */
     }
-    gather(r, &f);
-    return decide(r, &f);
+    return record != NULL ? inherit(r, record) : judge(r);
 }
 
 int wa_request_authenticate_early(request_rec *r)
@@ -482,4 +518,17 @@ int wa_request_note_failure(request_rec *r, const char *auth_type)
     }
     wa_answer_offer(r);
     return OK;
+}
+
+int wa_request_shield(request_rec *r)
+{
+    const wa_request *record = wa_publish_find(r);
+    const char *header = wa_channel_role(r)->credentials;
+    bool proxied = r->proxyreq == PROXYREQ_REVERSE
+                   || (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0);
+
+    if (record != NULL && record->identity != NULL && proxied) {
+        apr_table_unset(r->headers_in, header);
+    }
+    return DECLINED;
 }

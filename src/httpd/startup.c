@@ -4,6 +4,7 @@
 #include "engine/gsscred.h"
 #include "httpd/config.h"
 
+#include <ap_mpm.h>
 #include <apr_env.h>
 #include <apr_strings.h>
 #include <http_config.h>
@@ -62,10 +63,10 @@ static wa_authority *make_authority(workshop *w, const char *spec, const apr_tab
     const char *error = NULL;
 
     if (spec == NULL) {
-        return wa_authority_winbind(realms, true, w->pconf, &error); /* only when it answers */
+        return wa_authority_winbind(true, w->pconf, &error); /* only when it answers */
     }
     if (strcmp(spec, "winbind") == 0) {
-        authority = wa_authority_winbind(realms, false, w->pconf, &error);
+        authority = wa_authority_winbind(false, w->pconf, &error);
         if (error != NULL && is_real_start()) { /* it may start later: NTLM is 503 until then */
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->server,
                          "WA0002: WinAuthNTLMAuthority winbind: %s", error);
@@ -211,12 +212,20 @@ static void settle_spnego(workshop *w)
     }
 }
 
+static apr_status_t forget_letters(void *unused)
+{
+    (void)unused;
+    wa_utf_done();
+    return APR_SUCCESS;
+}
+
 /* Also run by "httpd -t": everything that can be found wrong without serving is found here. */
 int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
     (void)ptemp;
     wa_utf_init();
+    apr_pool_cleanup_register(pconf, NULL, forget_letters, apr_pool_cleanup_null);
     current = apr_pcalloc(pconf, sizeof(*current));
     current->pconf = pconf;
     current->server = s;
@@ -262,15 +271,26 @@ static void check_readable(const wa_trust *trust, server_rec *s)
             "can (chgrp it to httpd's group, mode 0640)",
             (long)getuid(), trust->keytab);
     }
+    if (trust->authority != NULL && strncmp(trust->authority->spec, "file:", 5) == 0
+        && access(trust->authority->spec + 5, R_OK) != 0) {
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, errno, s,
+            "WA0008: uid %ld cannot read %s: NTLM inside SPNEGO is refused, and all NTLM "
+            "once the file changes, until it can (chgrp it to httpd's group, mode 0640)",
+            (long)getuid(), trust->authority->spec);
+    }
 }
 
 void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *i;
+    int threads = 1;
+
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
 
     for (i = apr_hash_first(pchild, current->trusts); i != NULL; i = apr_hash_next(i)) {
         wa_trust *trust = apr_hash_this_val(i);
-        wa_trust_open(trust, pchild);
+        wa_trust_open(trust, threads, pchild);
         check_readable(trust, s);
     }
 }

@@ -29,8 +29,8 @@ static inline void fuzz_stop(const char *file, int line, const char *what)
 static inline bool fuzz_holds(wa_span whole, wa_span view)
 {
     return view.n == 0
-        || (view.p >= whole.p && view.n <= whole.n
-            && (size_t)(view.p - whole.p) <= whole.n - view.n);
+           || (view.p >= whole.p && view.n <= whole.n
+               && (size_t)(view.p - whole.p) <= whole.n - view.n);
 }
 
 /* A copy of n bytes and room more behind them, for free(). */

@@ -106,7 +106,8 @@ static void check_blanks(const char *value, const wa_header *h)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *value = (char *)fuzz_copy(data, size, 1); /* ends at the first NUL, at the latest here */
+    char *value =
+        (char *)fuzz_copy(data, size, 1); /* ends at the first NUL, at the latest here */
     wa_header h;
     size_t want;
     size_t len;

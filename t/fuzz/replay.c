@@ -1,6 +1,6 @@
-/* Runs a fuzz target once over each file named as an argument.  Linked with one target, this makes
- * its corpus a test that needs no fuzzer.  A property that does not hold, or a sanitizer, ends the
- * program before its plan is out; a run without files fails.
+/* Runs a fuzz target once over each file named as an argument.  Linked with one target, this
+ * makes its corpus a test that needs no fuzzer.  A property that does not hold, or a sanitizer,
+ * ends the program before its plan is out; a run without files fails.
  *
  * A seed's name says what it is: success-* must be found good, truncated* and lying* must not. */
 #include "fuzz.h"

@@ -25,7 +25,7 @@ bad=$(grep -nE '^#include <(httpd|http_|ap_|util_|mod_)' src/engine/*.[ch] || tr
 # symbols: what the objects really call
 undefined() { nm -u "$objects"/src/"$1"/*.o | sed -n 's/^ *U //p' | sort -u; }
 own() { nm --defined-only "$objects"/src/"$1"/*.o | sed -n 's/^[0-9a-f]* [A-Z] //p' | sort -u; }
-libc="abort|bcmp|mem(chr|cmp|cpy|move|set)|str(chr|cmp|cspn|len|n?casecmp|ncmp|pbrk|rchr|spn)|v?snprintf|newlocale|towupper_l"
+libc="abort|bcmp|mem(chr|cmp|cpy|move|set)|str(chr|cmp|cspn|len|n?casecmp|ncmp|pbrk|rchr|spn)|v?snprintf|freelocale|newlocale|towupper_l"
 for s in $(undefined core); do
     own core | grep -qx "$s" && continue
     echo "$s" | grep -qxE "_GLOBAL_OFFSET_TABLE_|__(stack_chk_fail|[a-z]*_chk|isoc99_.*)|_?_?($libc)(_chk)?" && continue

@@ -13,13 +13,7 @@
 #include <string.h>
 
 static int tap_count;        /* checks so far */
-static int tap_failures;     /* of them, those that failed unexpectedly */
-static const char *tap_todo; /* why failures are expected just now, or NULL */
-
-/* Checks of a known defect go between TODO("what is wrong") and END_TODO(): they are run and
- * shown, and do not fail the program.  Remove the pair when the harness reports "TODO passed". */
-#define TODO(why) (tap_todo = (why))
-#define END_TODO() (tap_todo = NULL)
+static int tap_failures;     /* of them, those that failed */
 
 #define ok(cond, ...) tap_ok((cond), __FILE__, __LINE__, __VA_ARGS__)
 #define is_int(got, want, ...) \
@@ -44,15 +38,10 @@ tap_vok(bool pass, const char *file, int line, const char *format, va_list args)
 {
     printf("%sok %d - ", pass ? "" : "not ", ++tap_count);
     vprintf(format, args);
-    if (tap_todo != NULL) {
-        printf(" # TODO %s", tap_todo);
-    }
     putchar('\n');
     if (!pass) {
         diag("failed at %s line %d", file, line);
-        if (tap_todo == NULL) {
-            tap_failures++;
-        }
+        tap_failures++;
     }
     fflush(stdout); /* a crash in the next check must not swallow this one */
     return pass;

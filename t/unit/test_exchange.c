@@ -58,9 +58,8 @@ static void rule_begin(void)
 
     for (s = 0; s < WA_STATE_COUNT; s++) {
         for (e = 0; e < WA_EVENT_COUNT; e++) {
-            bool first =
-                e == WA_EVENT_NTLM_NEGOTIATE || e == WA_EVENT_SPNEGO_INIT || e == WA_EVENT_KRB5
-                || e == WA_EVENT_BASIC;
+            bool first = e == WA_EVENT_NTLM_NEGOTIATE || e == WA_EVENT_SPNEGO_INIT
+                         || e == WA_EVENT_KRB5 || e == WA_EVENT_BASIC;
             wrong += (cell(s, e).action == WA_ACTION_BEGIN) != first;
         }
     }
@@ -332,7 +331,7 @@ static void names(void)
  * string. */
 static const char *play(const char *script, bool bind, wa_state *end)
 {
-    static const char events[] = "-0?!13ark"; /* in the order of wa_event */
+    static const char events[] = "-0?!13arkp"; /* in the order of wa_event */
     static char log[64];
     wa_state state = WA_STATE_NONE;
     size_t n = 0;
@@ -387,6 +386,10 @@ static void conversations(void)
         { "kd1c0", "bbo", true, WA_STATE_NONE, "so does one that is not carried on" },
         { "kd1u0", "bbo", true, WA_STATE_NONE, "so does one that could not be judged" },
         { "kdkd0", "bbr", true, WA_STATE_BOUND, "a second login takes the place of the first" },
+        { "1cpf3", "bbX", true, WA_STATE_NONE, "a password ends a handshake" },
+        { "kdpf0", "bbo", true, WA_STATE_NONE, "a wrong password ends a login" },
+        { "pc0", "bo", true, WA_STATE_NONE, "a password has no second leg" },
+        { "pd0", "bo", false, WA_STATE_NONE, "a password that may not bind is asked for again" },
     };
     size_t i;
 

@@ -131,7 +131,7 @@ static void framed(void)
         const char *why;
     } rows[] = {
         { "600d 06092a864886f712010202 0100", WA_TOKEN_KRB5, "bare Kerberos" },
-        { "600d 06092a864882f712010202 0100", WA_TOKEN_KRB5, "Microsoft's identifier" },
+        { "600d 06092a864882f712010202 0100", WA_TOKEN_UNKNOWN, "Microsoft's name for it, bare" },
         { "600a 06062b0601050502 a000", WA_TOKEN_SPNEGO_INIT, "SPNEGO; not judged here" },
         { "600e 060a2b06010401823702020a 4e54", WA_TOKEN_UNKNOWN, "NTLM in a GSS frame" },
         { "600e 060a2b06010401823702021e 4e54", WA_TOKEN_UNKNOWN, "bare NEGOEX" },
