@@ -5,6 +5,7 @@
 #   make deps                installs what is missing (Debian, Ubuntu; as root)
 #   make check               unit tests, layers, guards
 #   make test                everything, with real clients (MPM=event|worker|prefork)
+#   make conformance         the table of IIS' behaviour, item by item
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
 # Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors.
@@ -21,7 +22,7 @@ PACKAGES  := mit-krb5-gssapi mit-krb5 wbclient libcrypto
 # Other people's headers are system headers: their warnings are not ours to mend.
 system     = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include -I.,$(1)))
 
-ifneq ($(filter-out deps demo test test-ad clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test conformance clean help,$(or $(MAKECMDGOALS),all)),)
   INCLUDEDIR := $(call apxs,INCLUDEDIR)
   ifeq ($(INCLUDEDIR),)
     $(error apxs is missing. "make deps" installs what is needed on Debian and names it elsewhere)
@@ -53,7 +54,7 @@ SOURCES := $(CORE) $(ENGINE) $(HTTPD)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 MODULE  := $(BUILD)/mod_winauth.so
 
-.PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test \
+.PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test conformance run-conformance \
         demo run-demo help compile_commands.json
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -144,6 +145,19 @@ demo:
 run-test: all unit-programs
 	@MPM=$(MPM) APXS=$(APXS) TESTS="$(TESTS)" sh t/run.sh
 
+# The conformance table: MPM=event unless told otherwise; "make conformance MPM='event worker prefork'"
+conformance:
+	$(call need,test)
+	@$(MAKE) --no-print-directory run-conformance
+
+run-conformance: all
+	@mkdir -p $(BUILD)
+	@for m in $(or $(MPM),event); do \
+	    echo "MPM $$m"; \
+	    MPM=$$m APXS=$(APXS) TESTS="-verbose t/conformance" sh t/run.sh >$(BUILD)/conformance.$$m.tap 2>&1 || failed=1; \
+	    python3 t/conformance/table.py $(BUILD)/conformance.$$m.tap || failed=1; \
+	done; [ -z "$$failed" ] || { echo "see $(BUILD)/conformance.*.tap"; exit 1; }
+
 run-demo: $(MODULE)
 	@KEEP=$(KEEP) APXS=$(APXS) sh t/lib/demo.sh
 
@@ -164,6 +178,8 @@ CONF    = $(DESTDIR)$(ETC)/$(CONF_$(LAYOUT))
 MODDIR  = $(DESTDIR)$(LIBEXECDIR)
 
 install: $(MODULE)
+	@case $(LAYOUT) in debian | fedora | plain) ;; \
+	*) echo "LAYOUT=$(LAYOUT): debian, fedora or plain" >&2; exit 2 ;; esac
 	install -D -m 0644 $(MODULE) $(MODDIR)/mod_winauth.so
 	@mkdir -p $(dir $(LOADER)) $(dir $(CONF))
 	@if [ -e $(LOADER) ]; then echo "kept $(LOADER)"; else \

@@ -204,7 +204,7 @@ my $good = WinAuth::Token->krb5('alice')->step;
 $r = $client->get('/w/negotiate/index.html', Authorization => 'Negotiate ' . WinAuth::Token::flipped($good, 400));
 is $r->{status}, 401, 'an altered ticket: 401';
 $line = log_line($client);
-like "$line->{user} $line->{status} $line->{reason}", qr/^- 401 1 \d+ (?:wrong-key|bad-token)$/,
+is "$line->{user} $line->{status} $line->{reason}", "- 401 1 2148074252 wrong-key",
     'an altered ticket: the log';
 
 # --- where Kerberos is let in -------------------------------------------------------------------

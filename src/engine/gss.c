@@ -12,7 +12,6 @@
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
-#include <krb5.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -325,9 +324,11 @@ static void ntlm_failure(const gss_exchange *x, OM_uint32 major, OM_uint32 minor
     }
 }
 
-/* SPNEGO replaces the mechanism's minor status by a number of its own.  The Kerberos token
- * inside, judged once more without SPNEGO around it, fails for the same cause and names it.  Only
- * asked after a failure, and what it says never lets anybody in. */
+/* SPNEGO replaces the mechanism's minor status by a number of its own, and its major one by
+ * GSS_S_FAILURE.  The Kerberos token inside, judged once more without SPNEGO around it, fails for
+ * the same cause and names it.  Only asked after a failure, and what it says never lets anybody
+ * in.  Where SPNEGO itself found fault (any other major status) the token was right, and would
+ * now be a replay. */
 static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner,
                     OM_uint32 *major, OM_uint32 *minor)
 {
@@ -338,14 +339,14 @@ static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner
     OM_uint32 inner_major;
     OM_uint32 ignored;
 
-    if (x->kind != WA_GSSCRED_SPNEGO_KRB5 || wa_token_sniff(inner) != WA_TOKEN_KRB5) {
+    if (x->kind != WA_GSSCRED_SPNEGO_KRB5 || wa_token_sniff(inner) != WA_TOKEN_KRB5
+        || GSS_ROUTINE_ERROR(*major) != GSS_S_FAILURE) {
         return;
     }
     inner_major =
         gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5), &in,
                                GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
-    /* the first try may have entered the token into the replay cache itself */
-    if (GSS_ERROR(inner_major) && inner_minor != (OM_uint32)KRB5KRB_AP_ERR_REPEAT) {
+    if (GSS_ERROR(inner_major)) {
         *major = inner_major;
         *minor = inner_minor;
     }
@@ -367,8 +368,14 @@ static void accept_failed(gss_exchange *x, const wa_gsscred *cred, wa_span inner
     wa_gsserror_map(major, minor, &verdict, &reason);
     wa_step_fail(out, verdict, reason,
                  wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool));
+    /* one word of libkrb5's for both: no key at all for this service, or not the one that is
+     * wanted */
+    if (reason == WA_REASON_WRONG_PRINCIPAL && x->trust->acceptor == NULL) {
+        out->reason = WA_REASON_NO_KEY;
+    }
     /* libkrb5 says "no such key" also of a keytab that went away under an acquired credential */
-    if (reason == WA_REASON_NO_KEY && !wa_gsscred_keytab_usable(x->trust, pool, &out->detail)) {
+    if (out->reason == WA_REASON_NO_KEY
+        && !wa_gsscred_keytab_usable(x->trust, pool, &out->detail)) {
         out->verdict = WA_VERDICT_UNAVAILABLE;
         out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
     }

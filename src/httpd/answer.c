@@ -172,8 +172,9 @@ static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)
 {
     if (token.n > 0) {
-        apr_table_setn(r->err_headers_out, wa_channel_role(r)->challenge,
-                       challenge(r, scheme, token));
+        const char *line = challenge(r, scheme, token);
+        wa_publish_record(r)->final_line = line;
+        apr_table_setn(r->err_headers_out, wa_channel_role(r)->challenge, line);
     }
 }
 
@@ -198,6 +199,7 @@ static int drain(request_rec *r, apr_int64_t limit)
         seen += length;
         apr_brigade_cleanup(bb);
     }
+    r->expecting_100 = 0; /* all of it is here, even if there was nothing to ask for */
     return seen <= limit ? OK : DONE;
 }
 
@@ -212,7 +214,7 @@ int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free)
         return status == DONE ? wa_answer_refuse(r, WA_REASON_BODY_TOO_LARGE, NULL) : status;
     }
     apr_table_unset(r->err_headers_out, role->challenge);
-    wa_answer_final_token(r, scheme, token);
+    apr_table_setn(r->err_headers_out, role->challenge, challenge(r, scheme, token));
     ap_custom_response(wa_channel_top(r), role->status, leg_body); /* and no ErrorDocument */
     if (is_free) {
         r->connection->keepalives--; /* so it costs nothing of MaxKeepAliveRequests */
@@ -224,23 +226,37 @@ int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free)
 }
 
 /* A login's answer that is a 401 (or 407) all the same is the application's or authorization's
- * word.  It must name a scheme and must not carry the proof of a login: the offers, unless the
+ * word. It must name a scheme and must not carry the proof of a login: the offers, unless the
  * application makes its own. */
+static void settle_refusal(request_rec *r, const char *header)
+{
+    const char *ours = apr_table_get(r->err_headers_out, header);
+
+    if (ours != NULL && strchr(ours, ' ') == NULL) {
+        return; /* offered already */
+    }
+    apr_table_unset(r->err_headers_out, header);
+    if (apr_table_get(r->headers_out, header) == NULL) {
+        wa_answer_offer(r);
+    }
+}
+
 void wa_answer_settle(request_rec *r)
 {
     const wa_role *role = wa_channel_role(r);
     const wa_request *record = wa_publish_find(r);
-    const char *ours = apr_table_get(r->err_headers_out, role->challenge);
 
-    if (record == NULL || record->identity == NULL || r->status != role->status) {
+    if (record == NULL || record->identity == NULL) {
         return;
     }
-    if (ours != NULL && strchr(ours, ' ') == NULL) {
-        return; /* offered already */
+    if (r->status == role->status) {
+        settle_refusal(r, role->challenge);
     }
-    apr_table_unset(r->err_headers_out, role->challenge);
-    if (apr_table_get(r->headers_out, role->challenge) == NULL) {
-        wa_answer_offer(r);
+    else if (record->final_line != NULL
+             && apr_table_get(r->err_headers_out, role->challenge) == NULL) {
+        /* httpd forgets the error headers of an answer that becomes an error on its way out: a
+         * 416 */
+        apr_table_setn(r->err_headers_out, role->challenge, record->final_line);
     }
 }
 

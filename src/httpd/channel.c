@@ -47,7 +47,7 @@ bool wa_channel_is_proxied(const request_rec *r)
         return false;
     }
     for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
-        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, apr_ipsubnet_t *),
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, wa_network).subnet,
                               r->connection->client_addr)) {
             return false;
         }

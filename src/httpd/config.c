@@ -103,7 +103,7 @@ WA_SERVER_DIRECTIVES(X)
 /* clang-format off */
 const command_rec wa_config_commands[] = {
 #define X(kind, member, name, def, help) \
-    AP_INIT_TAKE_ARGV(name, set_dir_##member, NULL, OR_AUTHCFG, help),
+    AP_INIT_TAKE_ARGV(name, set_dir_##member, NULL, OR_AUTHCFG | RSRC_CONF, help),
     WA_DIR_DIRECTIVES(X)
 #undef X
 #define X(kind, member, name, def, help) \

@@ -31,7 +31,7 @@
 
 #define WA_SERVER_DIRECTIVES(X)                                                                    \
     X(path, keytab, "WinAuthKeytab", NULL, "keytab with the server's Kerberos keys")               \
-    X(acceptor, acceptor, "WinAuthAcceptorName", NULL,                                             \
+    X(acceptor, acceptor, "WinAuthAcceptorName", "any",                                            \
       "which keys may accept: any, host, or a service principal")                                  \
     X(authority, ntlm_authority, "WinAuthNTLMAuthority", NULL,                                     \
       "who checks NTLM: winbind, file:PATH or none")                                               \

@@ -181,6 +181,9 @@ int wa_publish_log(request_rec *r)
     if (record == NULL) {
         return DECLINED;
     }
+    if (last->user == NULL) {
+        last->user = r->user; /* an error page has no user, the request for which it stands has */
+    }
     set_variables(last, final_reason(r, last, record));
     return DECLINED;
 }

@@ -12,6 +12,7 @@ typedef struct wa_request {
     wa_reason reason;            /* outcome so far */
     const wa_identity *identity; /* who, or NULL; valid while the request is being handled, not at
                                     logging time: the connection may have moved on by then */
+    const char *final_line;      /* challenge line that ends the exchange, or NULL */
     bool judged;                 /* our hook has decided about this request */
     bool leg;                    /* an intermediate leg */
     bool hidden;                 /* not to be logged */

@@ -429,6 +429,21 @@ static const wa_request *origin_of(const request_rec *r)
     return NULL;
 }
 
+static bool is_error_document(const request_rec *r)
+{
+    return r->prev != NULL && r->prev->status != HTTP_OK;
+}
+
+/* mod_dir looks by sub-request for what stands for a directory, or for a file that is not there,
+ * and then answers with it: such a look is made for the client.  Any other sub-request is a part
+ * of a page. */
+static bool is_index_lookup(request_rec *r)
+{
+    const request_rec *top = wa_channel_top(r);
+
+    return top != r && (top->finfo.filetype == APR_DIR || top->finfo.filetype == APR_NOFILE);
+}
+
 static int inherit(request_rec *r, const wa_request *origin)
 {
     facts f;
@@ -441,14 +456,11 @@ static int inherit(request_rec *r, const wa_request *origin)
         && wa_publish_identity(r, origin->identity)) {
         return OK;
     }
-    /* the origin's own answer has said why */
-    wa_publish_reason(r, origin->identity != NULL ? WA_REASON_POLICY_CHANGED : origin->reason);
+    if (origin->identity != NULL && r->main == NULL && !is_error_document(r)) {
+        return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
+    }
+    wa_publish_reason(r, origin->reason); /* the origin's own answer has said why */
     return wa_channel_role(r)->status;
-}
-
-static bool is_error_document(const request_rec *r)
-{
-    return r->prev != NULL && r->prev->status != HTTP_OK;
 }
 
 /* Decides about r, and what a sub-request proves counts for the request the client sent: mod_dir
@@ -477,7 +489,7 @@ static int judge(request_rec *r)
 int wa_request_authenticate(request_rec *r)
 {
     const wa_request *record = wa_publish_find(r);
-    static const wa_request nobody;
+    static const wa_request nobody = { .reason = WA_REASON_ANONYMOUS };
 
     if (!is_ours(r)) {
         return DECLINED;
@@ -487,9 +499,9 @@ int wa_request_authenticate(request_rec *r)
     }
     record = origin_of(r);
     wa_publish_record(r)->judged = true;
-    if (record == NULL && is_error_document(r)) {
-        record =
-            &nobody; /* the page asked for was not ours: no exchange on the way to its error */
+    if (record == NULL && (is_error_document(r) || (r->main != NULL && !is_index_lookup(r)))) {
+        record = &nobody; /* the page asked for is not ours: no exchange for a part or an error of
+                             it */
     }
     return record != NULL ? inherit(r, record) : judge(r);
 }

@@ -40,7 +40,7 @@ static const char *acceptor_name(const server_rec *s, const wa_server_config *c,
 {
     const char *name = wa_server_acceptor(c);
 
-    if (name == NULL || strcmp(name, "any") == 0) {
+    if (strcmp(name, "any") == 0) {
         return NULL;
     }
     return strcmp(name, "host") == 0 ? apr_pstrcat(pool, "HTTP@", s->server_hostname, NULL)

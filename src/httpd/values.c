@@ -370,7 +370,7 @@ const char *wa_parse_networks(cmd_parms *cmd, int argc, char *const argv[], wa_k
 {
     apr_array_header_t *networks = *out != NULL
                                        ? apr_array_copy(cmd->pool, *out)
-                                       : apr_array_make(cmd->pool, 2, sizeof(apr_ipsubnet_t *));
+                                       : apr_array_make(cmd->pool, 2, sizeof(wa_network));
     int i;
 
     if (argc == 0) {
@@ -379,15 +379,15 @@ const char *wa_parse_networks(cmd_parms *cmd, int argc, char *const argv[], wa_k
     for (i = 0; i < argc; i++) {
         char *address = apr_pstrdup(cmd->pool, argv[i]);
         char *mask = strchr(address, '/');
-        apr_ipsubnet_t *subnet;
+        wa_network network = { apr_pstrdup(cmd->pool, argv[i]), NULL };
 
         if (mask != NULL) {
             *mask++ = '\0';
         }
-        if (apr_ipsubnet_create(&subnet, address, mask, cmd->pool) != APR_SUCCESS) {
+        if (apr_ipsubnet_create(&network.subnet, address, mask, cmd->pool) != APR_SUCCESS) {
             return apr_psprintf(cmd->pool, "does not understand the address '%s'", argv[i]);
         }
-        APR_ARRAY_PUSH(networks, apr_ipsubnet_t *) = subnet;
+        APR_ARRAY_PUSH(networks, wa_network) = network;
     }
     *out = networks;
     return NULL;
@@ -405,5 +405,12 @@ void wa_unset_networks(wa_kind_networks *value)
 
 const char *wa_print_networks(const wa_kind_networks *value, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%d", *value != NULL ? (*value)->nelts : 0);
+    const char *text = "";
+    int i;
+
+    for (i = 0; *value != NULL && i < (*value)->nelts; i++) {
+        text = apr_pstrcat(pool, text, i > 0 ? " " : "",
+                           APR_ARRAY_IDX(*value, i, wa_network).text, NULL);
+    }
+    return text;
 }

@@ -29,6 +29,11 @@ typedef struct wa_limit {
     apr_int64_t requests; /* 0: no limit */
 } wa_limit;
 
+typedef struct wa_network {
+    const char *text; /* as written */
+    apr_ipsubnet_t *subnet;
+} wa_network;
+
 typedef int wa_kind_flag;                   /* -1 unset, 0 Off, 1 On */
 typedef apr_int64_t wa_kind_bytes;          /* -1 unset */
 typedef int wa_kind_format;                 /* -1 unset, else a wa_format */
@@ -39,7 +44,7 @@ typedef const ap_expr_info_t *wa_kind_expr; /* NULL unset */
 typedef wa_limit wa_kind_limit;
 typedef wa_providers wa_kind_providers;
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
-typedef const apr_array_header_t *wa_kind_networks; /* of apr_ipsubnet_t *; NULL unset */
+typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset */
 
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \

@@ -29,6 +29,7 @@ guard "README knows no other directive" "$(sed -n 's/^### \(WinAuth[A-Za-z]*\).*
     while read -r d; do echo "$directives" | grep -qx "$d" || echo "$d"; done)"
 guard "every directive is in conf.d/winauth.conf" "$(for d in $directives; do grep -q "$d" conf.d/winauth.conf || echo "$d"; done)"
 guard "README has the table of reasons" "$(python3 t/guards/reasons.py)"
+guard "README has the table of conformance" "$(python3 t/conformance/table.py --check)"
 guard "config members come only from the lists" "$(grep -nE '^    (wa_kind|int|bool|char|const char)[a-z_ *]* [a-z_]+;' src/httpd/config.h || true)"
 guard "no function is longer than 80 lines" "$(awk '
     /^[a-z].*\)$/ || /^[a-z].*,$/ { start = FNR }

@@ -75,6 +75,7 @@ sub response {
     ($response->{status}) = $line =~ m{^HTTP/1\.\d (\d+)} or die "no status line: $line";
     return $self->response($method) if $response->{status} == 100;
     bless $response, 'WinAuth::Response';
+    $self->{answers}++ unless $response->{status} == 401 && $response->offers =~ / /;
     $response->{body} = $self->body($method, $response);
     $response->{closed} = $self->closes($response);
     return $response;

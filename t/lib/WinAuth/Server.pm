@@ -83,6 +83,7 @@ sub start {
     $self->{pid} = fork;
     die "fork: $!" unless defined $self->{pid};
     if (!$self->{pid}) {
+        setpgrp; # httpd signals its whole process group, which must not be ours
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$self->{dir}/output";
         open STDERR, '>&', \*STDOUT;

@@ -27,15 +27,17 @@ sub slurp {
     return defined $text ? $text : '';
 }
 
-# log_lines(CLIENT, COUNT): the access log lines of that connection (or client port), oldest first; waits until there are
-# COUNT of them (1), because loggers run after the answer was sent.
+# log_lines(CLIENT, COUNT): the access log lines of that connection (or client port), oldest first; waits
+# until there are COUNT of them, because loggers run after the answer was sent.  Without COUNT it is all
+# answers that the client got, but for the challenges, which are not logged.
 sub log_lines {
     my ($client, $count) = @_;
     my $port = ref $client ? $client->{socket}->sockport : $client;
+    $count = ref $client && $client->{answers} || 1 unless defined $count;
     my @lines;
     for (1 .. 60) {
         @lines = map { parse($_) } grep { /^$port\|/ } split /\n/, slurp('winauth_log');
-        last if @lines >= (defined $count ? $count : 1);
+        last if @lines >= $count;
         sleep 0.05;
     }
     return @lines;

@@ -1,0 +1,298 @@
+# NTLM by winbind, and Kerberos, in a real Active Directory domain (Samba's), in a world of its own.
+#
+# The first process makes the domain and runs this file once more inside its world.
+
+use strict;
+use warnings FATAL => 'all';
+use Apache::Test qw(-withtestmore);
+use Cwd 'abs_path';
+use File::Basename 'dirname';
+use MIME::Base64 'decode_base64', 'encode_base64';
+use POSIX ();
+use Time::HiRes 'sleep', 'time';
+use lib 't/lib', 'lib';
+use WinAuth::Client;
+use WinAuth::Der;
+use WinAuth::Ntlm;
+use WinAuth::Run;
+use WinAuth::Server;
+use WinAuth::Token;
+
+plan skip_all => 'a domain controller needs root, for namespaces of its own' if $> != 0;
+
+my $T = abs_path(dirname(__FILE__));
+my $AD = $ENV{WA_AD_DIR} ||= "$ENV{WA_TMP}/ad";
+
+sub ad {
+    my (@args) = @_;
+    my $run = run({}, "$T/lib/ad.sh", @args);
+    die "ad.sh @args: $run->{out}$run->{err}" if $run->{exit};
+    return $run;
+}
+
+if (!$ENV{WA_IN_WORLD}) {
+    my $status = 255;
+    eval {
+        local $SIG{TERM} = local $SIG{INT} = local $SIG{HUP} = sub { die "ended by a signal\n" };
+        ad('provision');
+        # Without a threshold Samba does not count wrong passwords.
+        my $conf = run({}, qw(samba-tool domain passwordsettings set --account-lockout-threshold=1000 -H),
+                       "$AD/dc/private/sam.ldb", '-s', "$AD/dc/smb.conf");
+        die "passwordsettings: $conf->{err}" if $conf->{exit};
+        ad('start');
+        local @ENV{qw(WA_IN_WORLD KRB5_CONFIG)} = (1, "$AD/world/krb5.conf");
+        delete local $ENV{NTLM_USER_FILE};
+        $status = system "$T/lib/ad.sh", 'exec', $^X, (map { "-I$_" } @INC), abs_path(__FILE__);
+        $status = $status & 127 ? 255 : $status >> 8;
+        1;
+    } or print "Bail out!  $@";
+    system "$T/lib/ad.sh", 'stop';
+    POSIX::_exit($status);
+}
+
+my $PW = 'Passw0rd-alice';
+my $JOERG = "j\xc3\xb6rg";
+my $SID = qr/^S-1-5-21-1111111111-2222222222-3333333333-\d+$/;
+my $count = 0;
+
+my $server = WinAuth::Server->new(<<"END");
+LoadModule cgid_module $ENV{WA_MODULES}/mod_cgid.so
+ScriptSock $AD/cgisock
+AddHandler cgi-script .pl
+AliasMatch ^/w/[^/]+/(.*)\$ $T/htdocs/site/\$1
+WinAuthKeytab $AD/http.keytab
+WinAuthNTLMAuthority winbind
+WinAuthDomain AD.TEST ADTEST
+<Directory $T/htdocs>
+  Options +ExecCGI
+  Require all granted
+</Directory>
+<Location /w/>
+  AuthType WinAuth
+  AuthName tests
+  Require valid-user
+</Location>
+<Location /w/negotiate/>
+  WinAuthProviders Negotiate
+</Location>
+<Location /w/ntlm/>
+  WinAuthProviders NTLM
+</Location>
+END
+$server->start;
+my $URL = "http://www.ad.test:$server->{port}";
+
+sub address {
+    my ($section) = @_;
+    return "/w/$section/env.pl/login-" . ++$count;
+}
+
+# outcome(PATH, PATTERN): "USER STATUS REASON" of the lines of this address, once the last one matches.
+sub outcome {
+    my ($path, $pattern) = @_;
+    my @lines;
+    for (1 .. 60) {
+        @lines = map { /^(\S+) "\w+ \Q$path\E HTTP\S+ (.*)$/ ? "$1 $2" : () } split /\n/, $server->access_log;
+        last if @lines && $lines[-1] =~ ($pattern || qr/./);
+        sleep 0.05;
+    }
+    return join '|', @lines;
+}
+
+sub environment {
+    my ($text) = @_;
+    return { map { /^(\w+)=(.*?)\s*$/ ? ($1 => $2) : () } split /\n/, $text };
+}
+
+sub identity {
+    my $seen = environment($_[0]);
+    return join ' ', map { defined $seen->{$_} ? $seen->{$_} : '-' } qw(REMOTE_USER AUTH_TYPE WINAUTH_PACKAGE);
+}
+
+sub connection { return WinAuth::Client->new($server->{port}) }
+
+# attempt(KIND, USER, PASSWORD, DOMAIN): one login, by the client of this kind.
+sub attempt {
+    my ($kind, @words) = @_;
+    my ($section, $scheme) = $kind eq 'SPNEGO' ? ('negotiate', 'Negotiate') : ('ntlm', 'NTLM');
+    my $token = $kind eq 'SPNEGO' ? WinAuth::Token->spnego_ntlm(@words)
+              : $kind eq 'ntlm_auth' ? WinAuth::Token->ntlm(@words)
+              : WinAuth::Ntlm->new(@words);
+    my $path = address($section);
+    my $client = connection();
+    my @r = $client->login($path, $token, $scheme);
+    return { all => \@r, last => $r[-1], path => $path, client => $client, offers => $scheme };
+}
+
+my @KINDS = ('ntlm_auth', 'our own client', 'SPNEGO');
+my $DONE = 'ADTEST\\\\alice 200 0 0 ok';        # httpd doubles the backslash in its log
+my $ASKED = '- 401 2 5 anonymous';
+
+# --- the challenge ------------------------------------------------------------------------------
+
+my $type1 = encode_base64(WinAuth::Ntlm::negotiate(WinAuth::Ntlm::flags(qw(UNICODE NTLM ESS)), 32), '');
+my $r = connection()->get('/w/ntlm/env.pl', Authorization => "NTLM $type1");
+my $c = challenge($r->token('NTLM'));
+is $c->{name}, 'ADTEST', 'challenge: the target is the domain';
+is join(' ', map { $_->[0] } @{ $c->{pairs} }), '2 1 4 3 5 7 0', 'challenge: all names, in the order of Windows';
+is WinAuth::Ntlm::pair($c, 2), 'ADTEST', 'challenge: NetBIOS domain';
+is WinAuth::Ntlm::pair($c, 1), 'DC1', 'challenge: NetBIOS name of the machine account';
+is WinAuth::Ntlm::pair($c, 4), 'ad.test', 'challenge: DNS domain';
+is WinAuth::Ntlm::pair($c, 3), 'dc1.ad.test', 'challenge: DNS name';
+is WinAuth::Ntlm::pair($c, 5), 'ad.test', 'challenge: forest';
+
+# --- programs -----------------------------------------------------------------------------------
+
+my $cache = scratch('alice.ccache');
+my $kinit = run({}, 'sh', '-c', "echo $PW | kinit -c FILE:$cache alice");
+is $kinit->{exit}, 0, 'alice has a ticket' or diag $kinit->{err};
+my %KERBEROS = (KRB5CCNAME => "FILE:$cache");
+my %NOTHING = (KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => '/nonexistent');
+my %SPNEGO_NTLM = (KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => scratch('user', "ADTEST:alice:$PW\n"));
+
+for my $case (
+    [ 'curl --ntlm', 'ntlm', \%NOTHING, [ '--ntlm', '-u', "ADTEST\\alice:$PW" ], 'NTLM NTLM' ],
+    [ 'curl --negotiate, Kerberos', 'negotiate', \%KERBEROS, [qw(--negotiate -u :)], 'Negotiate Kerberos' ],
+    [ 'curl --negotiate, NTLM', 'negotiate', \%SPNEGO_NTLM, [qw(--negotiate -u :)], 'Negotiate NTLM' ],
+    [ 'curl --anyauth, Kerberos', 'both', \%KERBEROS, [qw(--anyauth -u :)], 'Negotiate Kerberos' ],
+) {
+    my ($who, $section, $environment, $args, $identity) = @{$case};
+    my $path = address($section);
+    my $run = curl($environment, @{$args}, $URL . $path);
+    is $run->{exit}, 0, "$who: content" or diag $run->{err};
+    is identity($run->{body}), "ADTEST\\alice $identity", "$who: logged in";
+    like environment($run->{body})->{WINAUTH_SID}, $SID, "$who: one SID" if $identity =~ / NTLM/;
+    is outcome($path, qr/ 200 /), ($who =~ /anyauth/ ? "$ASKED|" : '') . $DONE, "$who: the log";
+}
+
+# Mutual authentication with the domain's own keys.
+my $gss = WinAuth::Token->client('spnego', "FILE:$cache", 'HTTP@www.ad.test');
+$r = connection()->get('/w/negotiate/env.pl', Authorization => 'Negotiate ' . $gss->step);
+is identity($r->{body}), 'ADTEST\\alice Negotiate Kerberos', 'gssapi: logged in';
+$gss->step($r->token('Negotiate'));
+ok $gss->is_complete, 'gssapi: mutual';
+
+my $requests = scratch('with-requests.py', <<'END');
+import sys
+import requests
+from requests_ntlm import HttpNtlmAuth
+
+session = requests.Session()
+session.trust_env = False
+session.auth = HttpNtlmAuth(sys.argv[2], sys.argv[3])
+print(session.get(sys.argv[1]).text)
+END
+my %LEGACY = (OPENSSL_CONF => scratch('openssl.cnf', "openssl_conf = init\n[init]\nproviders = provs\n[provs]\n"
+    . "default = on\nlegacy = on\n[on]\nactivate = 1\n"));
+my $path = address('ntlm');
+my $run = run(\%LEGACY, '/usr/bin/python3', $requests, $URL . $path, 'ADTEST\\alice', $PW);
+is identity($run->{out}), 'ADTEST\\alice NTLM NTLM', 'requests-ntlm: logged in' or diag $run->{err};
+is outcome($path, qr/ 200 /), "$ASKED|$DONE", 'requests-ntlm: the log';
+
+for my $browser (qw(chromium firefox)) {
+    for my $case ([ 'typed', 'ntlm', \%NOTHING, [ 'ADTEST\\alice', $PW ], 'NTLM NTLM' ],
+                  [ 'Kerberos', 'negotiate', \%KERBEROS, [], 'Negotiate Kerberos' ]) {
+        my ($what, $section, $environment, $typed, $identity) = @{$case};
+        $path = address($section);
+        $run = run($environment, "$T/lib/$browser.py", $URL . $path, @{$typed});
+        is identity($run->{out}), "ADTEST\\alice $identity", "$browser, $what: logged in" or diag $run->{err};
+        is outcome($path, qr/ 200 /), "$ASKED|$DONE", "$browser, $what: the log";
+    }
+}
+
+# --- one person, one name -----------------------------------------------------------------------
+
+my %sids;
+for my $kind (@KINDS) {
+    for my $case ([ 'alice', 'ADTEST' ], [ 'ALICE', 'ADTEST' ], [ 'alice', 'adtest' ], [ 'alice', 'AD.TEST' ],
+                  [ 'alice', 'ad.test' ], [ 'alice', '' ], [ 'alice@ad.test', '' ], [ 'Alice@AD.TEST', '' ]) {
+        my ($user, $domain) = @{$case};
+        my $who = "$kind: " . ($domain ? "$domain\\" : '') . $user;
+        my $login = attempt($kind, $user, $PW, $domain);
+        my $identity = $kind eq 'SPNEGO' ? 'Negotiate NTLM' : 'NTLM NTLM';
+        is identity($login->{last}{body}), "ADTEST\\alice $identity", "$who is alice";
+        is outcome($login->{path}, qr/ 200 /), $DONE, "$who, the log";
+        my $sid = environment($login->{last}{body})->{WINAUTH_SID};
+        $sids{ defined $sid ? $sid : '-' }++;
+    }
+}
+is scalar(keys %sids), 1, 'whatever the spelling, there is one SID';
+like((keys %sids)[0], $SID, 'which is a SID of the domain');
+my $bob = attempt('ntlm_auth', 'bob', 'Passw0rd-bob', 'ADTEST');
+is identity($bob->{last}{body}), 'ADTEST\\bob NTLM NTLM', 'bob is bob';
+ok !$sids{ environment($bob->{last}{body})->{WINAUTH_SID} }, 'and has a SID of his own';
+for my $kind ('our own client', 'SPNEGO') {
+    my $login = attempt($kind, $JOERG, 'Passw0rd-joerg', 'ADTEST');
+    like identity($login->{last}{body}), qr/^ADTEST\\$JOERG /, "$kind: $JOERG is a name";
+}
+
+# --- why not ------------------------------------------------------------------------------------
+
+for my $kind (@KINDS) {
+    for my $case (
+        [ 'a wrong password', [ 'alice', 'wrong' ], 2148074252, 'bad-password' ],
+        [ 'an unknown user', [ 'mallory', $PW ], 2148074252, 'unknown-user' ],
+        [ 'a disabled account', [ 'carol', 'Passw0rd-carol' ], 1331, 'account-disabled' ],
+        [ 'a locked account', [ 'dave', 'Passw0rd-dave' ], 1909, 'account-locked' ],
+        [ 'an expired account', [ 'frank', 'Passw0rd-frank' ], 1793, 'account-expired' ],
+        [ 'an expired password', [ 'gina', 'Passw0rd-gina' ], 1330, 'password-expired' ],
+        [ 'a password to be changed', [ 'erin', 'Passw0rd-erin' ], 1907, 'password-must-change' ],
+    ) {
+        my ($what, $words, $win32, $reason) = @{$case};
+        my $login = attempt($kind, @{$words}, 'ADTEST');
+        is scalar(@{ $login->{all} }), 2, "$kind, $what: two requests";
+        is $login->{last}{status}, 401, "$kind, $what: 401";
+        is $login->{last}->offers, $login->{offers}, "$kind, $what: with the bare offer";
+        is outcome($login->{path}), "- 401 1 $win32 $reason", "$kind, $what: the log";
+        is $login->{client}->get('/w/ntlm/env.pl')->{status}, 401, "$kind, $what: nobody is logged in";
+    }
+}
+
+# --- a wrong password counts once -------------------------------------------------------------
+
+sub bad_count {
+    my ($user) = @_;
+    my $search = run({}, qw(samba-tool user show), $user, '--attributes=badPwdCount', '-H', "$AD/dc/private/sam.ldb",
+                     '-s', "$AD/dc/smb.conf");
+    die "samba-tool: $search->{err}" if $search->{exit};
+    return $search->{out} =~ /^badPwdCount: (\d+)$/m ? $1 : 0;
+}
+
+for my $kind (@KINDS) {
+    my $before = bad_count('bob');
+    for my $try (1 .. 3) {
+        attempt($kind, 'bob', "wrong $try", 'ADTEST');
+        is bad_count('bob'), $before + $try, "$kind: wrong password no. $try counts once";
+    }
+    attempt($kind, 'bob', 'Passw0rd-bob', 'ADTEST');
+    is bad_count('bob'), 0, "$kind: the right one clears the count";
+}
+attempt('our own client', 'bob', 'Passw0rd-bob', 'ADTEST', edit => sub { $_[0]{nt} = 'x' x 24 }, mic => 0);
+is bad_count('bob'), 0, 'what is refused by its shape is not asked about';
+
+# --- an outage ----------------------------------------------------------------------------------
+
+ad('stop-dc');
+for my $kind (@KINDS) {
+    my $start = time;
+    my $login = attempt($kind, 'alice', $PW, 'ADTEST');
+    is $login->{last}{status}, 503, "outage, $kind: 503";
+    is $login->{last}->offers, '', "outage, $kind: nobody is asked for a password";
+    is outcome($login->{path}), '- 503 1 2148074257 authority-down', "outage, $kind: the log";
+    cmp_ok time - $start, '<', 15, "outage, $kind: soon";
+}
+$gss = WinAuth::Token->client('spnego', "FILE:$cache", 'HTTP@www.ad.test');
+$r = connection()->get('/w/negotiate/env.pl', Authorization => 'Negotiate ' . $gss->step);
+is identity($r->{body}), 'ADTEST\\alice Negotiate Kerberos', 'outage: who has a ticket can still log in';
+like $server->error_log, qr/WA0101: authority-down: [^\n]*winbindd/, 'outage: the error log says what to look at';
+
+ad('start');
+for my $kind (@KINDS) {
+    my $login = attempt($kind, 'alice', $PW, 'ADTEST');
+    is $login->{last}{status}, 200, "after the outage, $kind: 200 at the first try";
+    is outcome($login->{path}), $DONE, "after the outage, $kind: the log";
+}
+unlike $server->error_log, qr/exit signal/, 'no process of the server died';
+$server->stop;
+
+done_testing;
