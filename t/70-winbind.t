@@ -62,7 +62,6 @@ AddHandler cgi-script .pl
 AliasMatch ^/w/[^/]+/(.*)\$ $T/htdocs/site/\$1
 WinAuthKeytab $AD/http.keytab
 WinAuthNTLMAuthority winbind
-WinAuthDomain AD.TEST ADTEST
 <Directory $T/htdocs>
   Options +ExecCGI
   Require all granted
@@ -218,6 +217,16 @@ for my $kind (@KINDS) {
 }
 is scalar(keys %sids), 1, 'whatever the spelling, there is one SID';
 like((keys %sids)[0], $SID, 'which is a SID of the domain');
+# by Kerberos, whatever was typed at kinit, the PAC says who it is: the same name and SID, and no WinAuthDomain
+for my $typed (qw(alice ALICE Alice)) {
+    my $own = scratch("$typed.ccache");
+    $kinit = run({}, 'sh', '-c', "echo $PW | kinit -c FILE:$own $typed");
+    is $kinit->{exit}, 0, "Kerberos, $typed: a ticket" or diag $kinit->{err};
+    my $run = run({ KRB5CCNAME => "FILE:$own" }, qw(curl -s --negotiate -u :), "$URL/w/negotiate/env.pl");
+    is identity($run->{out}), 'ADTEST\\alice Negotiate Kerberos', "Kerberos, $typed: is alice";
+    $sids{ environment($run->{out})->{WINAUTH_SID} || '-' }++;
+}
+is scalar(keys %sids), 1, 'by Kerberos and by NTLM there is one SID';
 my $bob = attempt('ntlm_auth', 'bob', 'Passw0rd-bob', 'ADTEST');
 is identity($bob->{last}{body}), 'ADTEST\\bob NTLM NTLM', 'bob is bob';
 ok !$sids{ environment($bob->{last}{body})->{WINAUTH_SID} }, 'and has a SID of his own';
@@ -247,6 +256,37 @@ for my $kind (@KINDS) {
         is $login->{client}->get('/w/ntlm/env.pl')->{status}, 401, "$kind, $what: nobody is logged in";
     }
 }
+
+# --- who may not ---------------------------------------------------------------------------------
+
+sub samba_tool {
+    my $tool = run({}, 'samba-tool', @_, '-H', "$AD/dc/private/sam.ldb", '-s', "$AD/dc/smb.conf");
+    die "samba-tool @_: $tool->{err}" if $tool->{exit};
+    return $tool->{out};
+}
+
+samba_tool(qw(computer create WS1));
+samba_tool(qw(user setpassword WS1$ --newpassword=Passw0rd-machine));
+samba_tool(qw(user enable Guest));
+samba_tool(qw(user setpassword Guest --newpassword=Passw0rd-guest));
+for my $kind (@KINDS) {
+    my $login = attempt($kind, 'WS1$', 'Passw0rd-machine', 'ADTEST');
+    is $login->{last}{status}, 401, "$kind, a machine account: 401";
+    is outcome($login->{path}), '- 401 1 1808 machine-account-refused', "$kind, a machine account: the log";
+    $login = attempt($kind, 'Guest', 'Passw0rd-guest', 'ADTEST');
+    is $login->{last}{status}, 401, "$kind, Guest: 401";
+    is outcome($login->{path}), '- 401 1 2148074252 anonymous-refused', "$kind, Guest: the log";
+}
+
+# a right LMv2 response beside a wrong NT response is no login: the NT response's flags would be nobody's word
+my $lm = attempt('our own client', 'alice', $PW, 'ADTEST', mic => 0, edit => sub {
+    my ($fields, $key, $challenge) = @_;
+    my $nonce = 'n' x 8;
+    $fields->{lm} = WinAuth::Ntlm::hmac_md5($key, $challenge . $nonce) . $nonce;
+    substr $fields->{nt}, 0, 16, "\xff" x 16;
+});
+is $lm->{last}{status}, 401, 'LMv2 beside a wrong NT response: 401';
+is outcome($lm->{path}), '- 401 1 2148074252 bad-password', 'LMv2 beside a wrong NT response: the log';
 
 # --- a wrong password counts once -------------------------------------------------------------
 

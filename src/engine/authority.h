@@ -1,7 +1,7 @@
 /* Who judges an NTLM response: winbindd on behalf of the domain, or a file of accounts.
  *
- * One response is submitted exactly once: a second try with the same wrong password would count
- * twice towards the domain's lockout. */
+ * A refused response is submitted exactly once: a second try with the same wrong password would
+ * count twice towards the domain's lockout. */
 #ifndef WA_ENGINE_AUTHORITY_H
 #define WA_ENGINE_AUTHORITY_H
 

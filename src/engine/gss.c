@@ -6,7 +6,9 @@
  * identity has been read, and on every failure; it is inquired only when it is complete. */
 #include "engine/engine.h"
 
+#include "core/pac.h"
 #include "core/spnego.h"
+#include "core/utf.h"
 #include "engine/gsscred.h"
 #include "engine/gsserror.h"
 
@@ -220,6 +222,59 @@ static bool krb5_account(const gss_exchange *x, const char *client, const char *
     return true;
 }
 
+static const char *utf8_name(wa_span utf16, apr_pool_t *pool)
+{
+    char buf[WA_ACCOUNT_MAX];
+    wa_writer w;
+    const char *name;
+
+    wa_writer_init(&w, (unsigned char *)buf, sizeof(buf));
+    if (!wa_utf16_to_utf8(utf16, &w)) {
+        return NULL;
+    }
+    name = apr_pstrmemdup(pool, buf, w.n);
+    return wa_account_name_ok(name) ? name : NULL;
+}
+
+/* The PAC's word over the client's: the account as the directory spells it, its NetBIOS domain,
+ * its SID. The domain's name only for users of the server's own realm, whose controllers made the
+ * PAC: another realm's might call itself by our name.  False: there is a PAC, and it is not to be
+ * believed. */
+static bool read_pac(const gss_exchange *x, gss_name_t client, wa_identity *identity)
+{
+    static char attribute[] = "urn:mspac:logon-info";
+    gss_buffer_desc name = { sizeof(attribute) - 1, attribute };
+    gss_buffer_desc value = GSS_C_EMPTY_BUFFER;
+    gss_buffer_desc shown = GSS_C_EMPTY_BUFFER;
+    apr_pool_t *pool = x->base.pool;
+    char sid[WA_SID_TEXT_MAX];
+    int authenticated = 0, complete = 0, more = -1;
+    const char *account, *domain;
+    wa_pac_logon logon;
+    OM_uint32 minor;
+    bool good;
+
+    if (GSS_ERROR(gss_get_name_attribute(&minor, client, &name, &authenticated, &complete, &value,
+                                         &shown, &more))) {
+        return true; /* no logon information: an MIT KDC, or gssproxy in between */
+    }
+    good = authenticated && wa_pac_parse_logon(wa_span_of(value.value, value.length), &logon);
+    gss_release_buffer(&minor, &shown);
+    if (good) {
+        account = utf8_name(logon.account, pool);
+        domain = utf8_name(logon.domain, pool);
+        wa_sid_format(&logon.sid, sid);
+        good = account != NULL && domain != NULL;
+    }
+    if (good) {
+        identity->sid = apr_pstrdup(pool, sid);
+        identity->account.name = account;
+        identity->account.domain = identity->account.home ? domain : identity->account.domain;
+    }
+    gss_release_buffer(&minor, &value);
+    return good;
+}
+
 typedef struct facts {
     gss_name_t client;
     gss_name_t service;
@@ -237,6 +292,10 @@ static void read_krb5(gss_exchange *x, const facts *f, apr_pool_t *pool, wa_iden
     if (!krb5_account(x, client, service, &identity->account)) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
                      "the client's principal has no unambiguous form");
+        return;
+    }
+    if (!read_pac(x, f->client, identity)) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "the ticket's PAC is damaged");
         return;
     }
     identity->package = WA_PACKAGE_KERBEROS;

@@ -74,7 +74,8 @@ sub hmac_md5 {
 }
 
 # new(USER, PASSWORD, DOMAIN, type1 => BYTES, oem => 1, mic => 0, edit => CODE): a client.  CODE gets the
-# fields of the type-3 { lm, nt, domain, user, workstation, key, flags } before it is put together.
+# fields of the type-3 { lm, nt, domain, user, workstation, key, flags } before it is put together, the NTLMv2
+# hash and the server's challenge.
 sub new {
     my ($class, $user, $password, $domain, %option) = @_;
     my $flags = flags(qw(UNICODE OEM REQUEST_TARGET NTLM ALWAYS_SIGN ESS));
@@ -113,7 +114,7 @@ sub authenticate {
     my %field = (lm => "\0" x 24, nt => $proof . $blob, domain => $text->($self->{domain}),
                  user => $text->($self->{user}), workstation => $text->('CLIENT'), key => '',
                  flags => $challenge->{flags});
-    $self->{edit}->(\%field) if $self->{edit};
+    $self->{edit}->(\%field, $key, $challenge->{nonce}) if $self->{edit};
     my $message = type3(\%field);
     if ($self->{mic}) {
         substr $message, 72, 16, hmac_md5(hmac_md5($key, $proof), $self->{type1} . $type2 . $message);

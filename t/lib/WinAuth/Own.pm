@@ -12,7 +12,7 @@ use WinAuth::Server;
 use WinAuth::Token;
 
 our @EXPORT = qw(own to outcome user_of logins ntlm raw_negotiate spnego_ntlm kerberos krb5 basic reasons
-                 lines_since ALICE BOB);
+                 lines_since urls ALICE BOB);
 
 use constant { ALICE => 'WINAUTH\\alice', BOB => 'WINAUTH\\bob' };
 
@@ -92,6 +92,12 @@ sub reasons {
 sub lines_since {
     my ($own, $length, $pattern) = @_;
     return grep { /$pattern/ } split /\n/, substr $own->error_log, $length;
+}
+
+# urls(URL...): arguments for a curl that fetches them all; only the first one's body is kept.
+sub urls {
+    my ($first, @more) = @_;
+    return ($first, map { ('-o', '/dev/null', $_) } @more);
 }
 
 1;

@@ -75,11 +75,11 @@ sub legs {
     my ($trace) = @_;
     my (@legs, $current);
     for my $line (split /\r?\n/, $trace) {
-        if ($line =~ m{^> ([A-Z]+ \S+ HTTP/1\.\d)$}) {
+        if ($line =~ m{^> ([A-Z]+ \S+ HTTP/[\d.]+)$}) {
             $current = bless { line => $1, headers => [] }, 'WinAuth::Response';
             push @legs, [$current];
         }
-        elsif ($line =~ m{^< (HTTP/1\.\d (\d+).*)$} && $2 != 100) {
+        elsif ($line =~ m{^< (HTTP/[\d.]+ (\d+).*)$} && $2 >= 200) {
             $current = bless { line => $1, status => $2, headers => [] }, 'WinAuth::Response';
             push @{ $legs[-1] }, $current;
         }
