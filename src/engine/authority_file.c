@@ -6,12 +6,11 @@
  */
 #include "engine/authority.h"
 
-#include "core/utf.h"
 #include "engine/ntlmhash.h"
+#include "engine/userfile.h"
 
 #include <apr_file_info.h>
 #include <apr_file_io.h>
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <ctype.h>
@@ -19,28 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    FILE_MAX_BYTES = 64 * 1024 * 1024,
-    KEY_MAX = 4 * WA_NTLM_NAME_MAX + 2,
-    HEX_HASH = 2 * WA_NTLM_HASH_LEN,
-    NETBIOS_MAX = 15
-};
+enum { FILE_MAX_BYTES = 64 * 1024 * 1024, NETBIOS_MAX = 15 };
 
-typedef struct entry {
-    const char *name;
-    const char *domain; /* NULL: the line names none */
-    unsigned char nt_hash[WA_NTLM_HASH_LEN];
-    wa_reason refusal; /* WA_REASON_OK, or why the account may not log in */
-} entry;
-
-typedef struct table {
-    apr_pool_t *pool;
-    apr_hash_t *entries; /* upper-cased DOMAIN\USER in UTF-16 -> entry */
-    const char *home;    /* domain of the first line that names one, or NULL */
+/* What tells one state of the file from another. */
+typedef struct stamp {
     apr_time_t mtime;
     apr_ino_t inode;
     apr_off_t size;
-} table;
+    apr_fileperms_t protection;
+} stamp;
 
 typedef struct file_authority {
     wa_authority base;
@@ -49,195 +35,11 @@ typedef struct file_authority {
     const apr_table_t *realms;
     apr_pool_t *pool; /* parent of the table's pool; only touched under the mutex */
     apr_thread_mutex_t
-        *mutex;   /* guards table; NULL until open(), when there is one thread only */
-    table *table; /* NULL: the file could not be used when last looked at */
+        *mutex;         /* guards table; NULL until open(), when there is one thread only */
+    wa_userfile *table; /* NULL: the file could not be used when last looked at */
+    stamp seen;         /* of the file when it was last read */
+    char failure[300];  /* why that failed; means nothing when table != NULL */
 } file_authority;
-
-/* Key of an account: case of names does not matter, a backslash cannot be part of one. */
-static bool make_key(const char *domain, const char *user, wa_writer *w)
-{
-    bool ok = wa_utf8_to_utf16(wa_span_of(domain, strlen(domain)), w);
-
-    wa_writer_le16(w, '\\');
-    ok = ok && wa_utf8_to_utf16(wa_span_of(user, strlen(user)), w);
-    wa_utf16_upcase(w->p, w->n);
-    return ok && !w->bad;
-}
-
-static const entry *find(const table *t, const char *domain, const char *user)
-{
-    unsigned char key[KEY_MAX];
-    wa_writer w;
-
-    wa_writer_init(&w, key, sizeof(key));
-    return make_key(domain, user, &w) ? apr_hash_get(t->entries, key, (apr_ssize_t)w.n) : NULL;
-}
-
-static bool unhex(const char *hex, unsigned char out[WA_NTLM_HASH_LEN])
-{
-    size_t i;
-
-    if (strlen(hex) != HEX_HASH) {
-        return false;
-    }
-    for (i = 0; i < WA_NTLM_HASH_LEN; i++) {
-        char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
-        if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1])) {
-            return false;
-        }
-        out[i] = (unsigned char)strtoul(pair, NULL, 16);
-    }
-    return true;
-}
-
-/* smbpasswd's account flags: U user, D disabled, L locked, W/S/I trust accounts, N no password */
-static wa_reason refusal_of(const char *flags)
-{
-    if (strpbrk(flags, "WSI") != NULL) {
-        return WA_REASON_MACHINE_ACCOUNT_REFUSED;
-    }
-    if (strchr(flags, 'D') != NULL) {
-        return WA_REASON_ACCOUNT_DISABLED;
-    }
-    if (strchr(flags, 'L') != NULL) {
-        return WA_REASON_ACCOUNT_LOCKED;
-    }
-    return strchr(flags, 'N') != NULL ? WA_REASON_LOGON_RESTRICTED : WA_REASON_OK;
-}
-
-/* A number, then two fields of the length of a hash: no password with colons looks like that. */
-static bool is_smbpasswd(char **field)
-{
-    return field[1][0] != '\0' && strspn(field[1], "0123456789") == strlen(field[1])
-           && strlen(field[2]) == HEX_HASH && strlen(field[3]) == HEX_HASH;
-}
-
-/* [DOMAIN\]USER : UID : LMHASH : NTHASH : [FLAGS] … */
-static void parse_smbpasswd(char **field, size_t count, apr_pool_t *pool, entry *e)
-{
-    char *user = strchr(field[0], '\\');
-
-    if (user != NULL) {
-        *user++ = '\0';
-        e->domain = apr_pstrdup(pool, field[0]);
-    }
-    e->name = apr_pstrdup(pool, user != NULL ? user : field[0]);
-    e->refusal = count > 4 ? refusal_of(field[4]) : WA_REASON_OK;
-    if (!unhex(field[3], e->nt_hash) && e->refusal == WA_REASON_OK) {
-        e->refusal = WA_REASON_LOGON_RESTRICTED; /* XXXX… or NO PASSWORD: no way to log in */
-    }
-}
-
-/* DOMAIN : USER : PASSWORD */
-static const char *parse_plain(char **field, apr_pool_t *pool, entry *e)
-{
-    e->domain = apr_pstrdup(pool, field[0]);
-    e->name = apr_pstrdup(pool, field[1]);
-    e->refusal = WA_REASON_OK;
-    if (*field[2] == '\0') {
-        return "an empty password lets everybody in";
-    }
-    return wa_ntlmhash_password(field[2], e->nt_hash) ? NULL
-                                                      : "password is not UTF-8 or too long";
-}
-
-static size_t split(char *line, char **field, size_t max)
-{
-    size_t n = 0;
-
-    while (n < max) {
-        char *colon = strchr(line, ':');
-        field[n++] = line;
-        if (colon == NULL) {
-            break;
-        }
-        *colon = '\0';
-        line = colon + 1;
-    }
-    return n;
-}
-
-/* NULL, or what is wrong with the line.  The first of two equal accounts wins. */
-static const char *parse_line(char *line, table *t)
-{
-    unsigned char key[KEY_MAX];
-    char *field[8];
-    size_t count = split(line, field, sizeof(field) / sizeof(field[0]));
-    entry *e = apr_pcalloc(t->pool, sizeof(*e));
-    const char *wrong = NULL;
-    wa_writer w;
-
-    if (count == 3) {
-        wrong = parse_plain(field, t->pool, e);
-    }
-    else if (count >= 4 && is_smbpasswd(field)) {
-        parse_smbpasswd(field, count, t->pool, e);
-    }
-    else {
-        wrong = "neither DOMAIN:USER:PASSWORD, without a colon in the password, nor an "
-                "smbpasswd line";
-    }
-    if (wrong != NULL) {
-        return wrong;
-    }
-    if (!wa_account_name_ok(e->name) || (e->domain != NULL && !wa_account_name_ok(e->domain))) {
-        return "not a name an account or domain can have";
-    }
-    wa_writer_init(&w, key, sizeof(key));
-    if (!make_key(e->domain != NULL ? e->domain : "", e->name, &w)) {
-        return "name too long";
-    }
-    if (apr_hash_get(t->entries, key, (apr_ssize_t)w.n) == NULL) {
-        apr_hash_set(t->entries, apr_pmemdup(t->pool, key, w.n), (apr_ssize_t)w.n, e);
-    }
-    if (t->home == NULL) {
-        t->home = e->domain;
-    }
-    return NULL;
-}
-
-/* Parses text in place, which ends in a NUL. */
-static const char *parse_lines(char *text, const char *path, table *t, apr_pool_t *pool)
-{
-    unsigned number = 0;
-    const char *wrong = NULL;
-
-    while (wrong == NULL && *text != '\0') {
-        char *line = text;
-        size_t n = strcspn(text, "\n");
-        text += n + (text[n] != '\0' ? 1 : 0);
-        number++;
-        line[n] = '\0';
-        if (n > 0 && line[n - 1] == '\r') {
-            line[--n] = '\0';
-        }
-        if (n > 0 && line[0] != '#') {
-            wrong = parse_line(line, t);
-        }
-    }
-    return wrong == NULL ? NULL : apr_psprintf(pool, "%s line %u: %s", path, number, wrong);
-}
-
-/* Reads the whole file and parses it.  The text, with passwords in it, is wiped before it is
- * freed; so it is not read through a buffer of somebody else's. */
-static const char *parse_file(apr_file_t *file, apr_size_t size, const char *path, table *t,
-                              apr_pool_t *pool)
-{
-    char *text = malloc(size + 1);
-    apr_size_t n = 0;
-    const char *wrong;
-
-    if (text == NULL) {
-        return "out of memory";
-    }
-    apr_file_read_full(file, text, size, &n);
-    text[n] = '\0';
-    wrong = strlen(text) == n ? parse_lines(text, path, t, pool)
-                              : apr_pstrcat(pool, path, " is not text", NULL);
-    wa_secret_wipe(text, size + 1);
-    free(text);
-    return wrong;
-}
 
 /* Refuses what cannot be trusted: not a file, absurdly large, or readable by everybody. */
 static const char *judge_file(const apr_finfo_t *info, const char *path, apr_pool_t *pool)
@@ -258,38 +60,43 @@ enum {
     WANTED = APR_FINFO_MTIME | APR_FINFO_SIZE | APR_FINFO_INODE | APR_FINFO_TYPE | APR_FINFO_PROT
 };
 
-/* Reads the file into a new table in a pool below parent, or NULL and *error in error_pool. */
-static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool,
-                   const char **error)
+static void note_stamp(stamp *s, const apr_finfo_t *info)
+{
+    s->mtime = info->mtime;
+    s->inode = info->inode;
+    s->size = info->size;
+    s->protection = info->protection;
+}
+
+/* Reads the file into a new table in a pool of its own, or NULL and *error in error_pool. */
+static wa_userfile *load(file_authority *a, apr_pool_t *error_pool, const char **error)
 {
     apr_pool_t *pool;
     apr_file_t *file;
     apr_finfo_t info;
     apr_status_t rv;
-    table *t;
+    wa_userfile *t = NULL;
     char why[120];
 
-    apr_pool_create(&pool, parent);
-    rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, pool);
+    apr_pool_create(&pool, a->pool);
+    memset(&a->seen, 0,
+           sizeof(a->seen)); /* a file that cannot be opened is tried again each time */
+    rv = apr_file_open(&file, a->path, APR_FOPEN_READ, 0, pool);
     if (rv == APR_SUCCESS) {
         rv = apr_file_info_get(&info, WANTED, file);
     }
     if (rv != APR_SUCCESS) {
-        *error = apr_psprintf(error_pool, "%s: %s", path, apr_strerror(rv, why, sizeof(why)));
-        apr_pool_destroy(pool);
-        return NULL;
+        *error = apr_psprintf(error_pool, "%s: %s", a->path, apr_strerror(rv, why, sizeof(why)));
     }
-    t = apr_pcalloc(pool, sizeof(*t));
-    t->pool = pool;
-    t->entries = apr_hash_make(pool);
-    t->mtime = info.mtime;
-    t->inode = info.inode;
-    t->size = info.size;
-    *error = judge_file(&info, path, error_pool);
-    if (*error == NULL) {
-        *error = parse_file(file, (apr_size_t)info.size, path, t, error_pool);
+    else {
+        note_stamp(&a->seen, &info);
+        t = wa_userfile_make(pool);
+        *error = judge_file(&info, a->path, error_pool);
+        if (*error == NULL) {
+            *error = wa_userfile_parse(file, (apr_size_t)info.size, a->path, t, error_pool);
+        }
+        apr_file_close(file);
     }
-    apr_file_close(file);
     if (*error != NULL) {
         apr_pool_destroy(pool);
         return NULL;
@@ -297,24 +104,34 @@ static table *load(const char *path, apr_pool_t *parent, apr_pool_t *error_pool,
     return t;
 }
 
-/* Under the mutex: makes a->table what the file says now. */
-static const table *current(file_authority *a, apr_pool_t *pool, const char **error)
+static bool is_same(const stamp *s, const apr_finfo_t *info)
+{
+    return info->mtime == s->mtime && info->inode == s->inode && info->size == s->size
+           && info->protection == s->protection;
+}
+
+/* Under the mutex: makes a->table what the file says now.  A file that was found broken is not
+ * parsed again until it changes. */
+static const wa_userfile *current(file_authority *a, apr_pool_t *pool, const char **error)
 {
     apr_finfo_t info;
+    bool there = apr_stat(&info, a->path, WANTED, pool) == APR_SUCCESS;
 
-    if (a->table != NULL && apr_stat(&info, a->path, WANTED, pool) == APR_SUCCESS
-        && info.mtime == a->table->mtime && info.inode == a->table->inode
-        && info.size == a->table->size && judge_file(&info, a->path, pool) == NULL) {
+    if (there && is_same(&a->seen, &info)) {
+        *error = a->table == NULL ? apr_pstrdup(pool, a->failure) : NULL;
         return a->table;
     }
     if (a->table != NULL) {
         apr_pool_destroy(a->table->pool);
     }
-    a->table = load(a->path, a->pool, pool, error);
+    a->table = load(a, pool, error);
+    if (a->table == NULL) {
+        apr_cpystrn(a->failure, *error, sizeof(a->failure));
+    }
     return a->table;
 }
 
-static const table *lock(file_authority *a, apr_pool_t *pool, const char **error)
+static const wa_userfile *lock(file_authority *a, apr_pool_t *pool, const char **error)
 {
     if (a->mutex != NULL) {
         apr_thread_mutex_lock(a->mutex);
@@ -330,41 +147,42 @@ static void unlock(file_authority *a)
 }
 
 /* Domain that accounts without one belong to. */
-static const char *home_of(const file_authority *a, const table *t)
+static const char *home_of(const file_authority *a, const wa_userfile *t)
 {
     return t->home != NULL ? t->home : a->host;
 }
 
 /* An account by plain name: in the server's own domain, or on a line without domain. */
-static const entry *find_home(const file_authority *a, const table *t, const char *user)
+static const wa_userfile_entry *find_home(const file_authority *a, const wa_userfile *t,
+                                          const char *user)
 {
-    const entry *e = find(t, home_of(a, t), user);
+    const wa_userfile_entry *e = wa_userfile_find(t, home_of(a, t), user);
 
-    return e != NULL ? e : find(t, "", user);
+    return e != NULL ? e : wa_userfile_find(t, "", user);
 }
 
 /* user@SUFFIX, where the suffix is a realm with a NetBIOS name or such a name itself. */
-static const entry *find_upn(const file_authority *a, const table *t, const char *upn,
-                             apr_pool_t *pool)
+static const wa_userfile_entry *find_upn(const file_authority *a, const wa_userfile *t,
+                                         const char *upn, apr_pool_t *pool)
 {
     const char *at = strrchr(upn, '@');
     const char *user = apr_pstrmemdup(pool, upn, (apr_size_t)(at - upn));
     const char *domain = a->realms != NULL ? apr_table_get(a->realms, at + 1) : NULL;
 
-    return find(t, domain != NULL ? domain : at + 1, user);
+    return wa_userfile_find(t, domain != NULL ? domain : at + 1, user);
 }
 
-static const entry *look_up(const file_authority *a, const table *t, const char *domain,
-                            const char *user, apr_pool_t *pool)
+static const wa_userfile_entry *look_up(const file_authority *a, const wa_userfile *t,
+                                        const char *domain, const char *user, apr_pool_t *pool)
 {
-    const entry *e;
+    const wa_userfile_entry *e;
 
     if (*domain == '\0') {
         return strchr(user, '@') != NULL ? find_upn(a, t, user, pool) : find_home(a, t, user);
     }
-    e = find(t, domain, user);
+    e = wa_userfile_find(t, domain, user);
     if (e == NULL && wa_account_same_domain(domain, home_of(a, t))) {
-        e = find(t, "", user);
+        e = wa_userfile_find(t, "", user);
     }
     return e;
 }
@@ -372,11 +190,11 @@ static const entry *look_up(const file_authority *a, const table *t, const char 
 /* Copies out of the table all that is needed, so that nothing points into it once it is unlocked.
  */
 static bool fetch(file_authority *a, const char *domain, const char *user, apr_pool_t *pool,
-                  entry *out, wa_ruling *ruling)
+                  wa_userfile_entry *out, wa_ruling *ruling)
 {
     const char *error = NULL;
-    const table *t = lock(a, pool, &error);
-    const entry *e = t != NULL ? look_up(a, t, domain, user, pool) : NULL;
+    const wa_userfile *t = lock(a, pool, &error);
+    const wa_userfile_entry *e = t != NULL ? look_up(a, t, domain, user, pool) : NULL;
     const char *home = t != NULL ? apr_pstrdup(pool, home_of(a, t)) : NULL;
 
     if (e != NULL) {
@@ -403,7 +221,7 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
                   wa_ruling *out)
 {
     file_authority *a = (file_authority *)authority;
-    entry e;
+    wa_userfile_entry e;
 
     if (!fetch(a, logon->domain, logon->user, pool, &e, out)) {
         return;
@@ -427,7 +245,7 @@ static void judge_password(wa_authority *authority, const char *user, const char
                            const char *password, apr_pool_t *pool, wa_ruling *out)
 {
     unsigned char hash[WA_NTLM_HASH_LEN];
-    entry e;
+    wa_userfile_entry e;
 
     if (!fetch((file_authority *)authority, domain, user, pool, &e, out)) {
         return;
@@ -462,7 +280,7 @@ static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *ou
                    const char **detail)
 {
     file_authority *a = (file_authority *)authority;
-    const table *t = lock(a, pool, detail);
+    const wa_userfile *t = lock(a, pool, detail);
 
     if (t != NULL) {
         out->netbios_domain = apr_pstrdup(pool, home_of(a, t));
@@ -522,6 +340,6 @@ wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr
     /* its own allocator, so that re-reading in one thread never races another's use of pconf */
     apr_pool_create_unmanaged(&a->pool);
     apr_pool_cleanup_register(pconf, a->pool, destroy_pool, apr_pool_cleanup_null);
-    a->table = load(path, a->pool, pconf, error);
+    a->table = load(a, pconf, error);
     return a->table != NULL ? &a->base : NULL;
 }

@@ -6,11 +6,10 @@
  * identity has been read, and on every failure; it is inquired only when it is complete. */
 #include "engine/engine.h"
 
-#include "core/pac.h"
 #include "core/spnego.h"
-#include "core/utf.h"
 #include "engine/gsscred.h"
 #include "engine/gsserror.h"
+#include "engine/gssname.h"
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
@@ -185,96 +184,6 @@ static void note_challenge(gss_exchange *x, wa_span out_token)
     }
 }
 
-static const char *display(gss_name_t name, apr_pool_t *pool)
-{
-    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
-    const char *out = NULL;
-    OM_uint32 ignored;
-
-    /* a NUL inside would make two names one; gss-ntlmssp counts the one at the end */
-    if (!GSS_ERROR(gss_display_name(&ignored, name, &text, NULL))) {
-        size_t n = text.length;
-        n -= n > 0 && ((const char *)text.value)[n - 1] == '\0' ? 1 : 0;
-        if (memchr(text.value, '\0', n) == NULL) {
-            out = apr_pstrmemdup(pool, text.value, n);
-        }
-        gss_release_buffer(&ignored, &text);
-    }
-    return out;
-}
-
-/* alice@REALM as an account; the NetBIOS domain comes from WinAuthDomain. */
-static bool krb5_account(const gss_exchange *x, const char *client, const char *service,
-                         wa_account *out)
-{
-    apr_pool_t *pool = x->base.pool;
-    wa_span name, realm, ignored, own_realm;
-
-    if (client == NULL || !wa_account_split_principal(client, &name, &realm)
-        || strncmp(client, "WELLKNOWN/", 10) == 0) { /* RFC 6112: anonymous is no identity */
-        return false;
-    }
-    out->name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
-    out->realm = apr_pstrmemdup(pool, (const char *)realm.p, realm.n);
-    out->domain = wa_trust_domain(x->trust, out->realm);
-    out->home = service != NULL && wa_account_split_principal(service, &ignored, &own_realm)
-                && wa_span_equal(realm, own_realm);
-    return true;
-}
-
-static const char *utf8_name(wa_span utf16, apr_pool_t *pool)
-{
-    char buf[WA_ACCOUNT_MAX];
-    wa_writer w;
-    const char *name;
-
-    wa_writer_init(&w, (unsigned char *)buf, sizeof(buf));
-    if (!wa_utf16_to_utf8(utf16, &w)) {
-        return NULL;
-    }
-    name = apr_pstrmemdup(pool, buf, w.n);
-    return wa_account_name_ok(name) ? name : NULL;
-}
-
-/* The PAC's word over the client's: the account as the directory spells it, its NetBIOS domain,
- * its SID. The domain's name only for users of the server's own realm, whose controllers made the
- * PAC: another realm's might call itself by our name.  False: there is a PAC, and it is not to be
- * believed. */
-static bool read_pac(const gss_exchange *x, gss_name_t client, wa_identity *identity)
-{
-    static char attribute[] = "urn:mspac:logon-info";
-    gss_buffer_desc name = { sizeof(attribute) - 1, attribute };
-    gss_buffer_desc value = GSS_C_EMPTY_BUFFER;
-    gss_buffer_desc shown = GSS_C_EMPTY_BUFFER;
-    apr_pool_t *pool = x->base.pool;
-    char sid[WA_SID_TEXT_MAX];
-    int authenticated = 0, complete = 0, more = -1;
-    const char *account, *domain;
-    wa_pac_logon logon;
-    OM_uint32 minor;
-    bool good;
-
-    if (GSS_ERROR(gss_get_name_attribute(&minor, client, &name, &authenticated, &complete, &value,
-                                         &shown, &more))) {
-        return true; /* no logon information: an MIT KDC, or gssproxy in between */
-    }
-    good = authenticated && wa_pac_parse_logon(wa_span_of(value.value, value.length), &logon);
-    gss_release_buffer(&minor, &shown);
-    if (good) {
-        account = utf8_name(logon.account, pool);
-        domain = utf8_name(logon.domain, pool);
-        wa_sid_format(&logon.sid, sid);
-        good = account != NULL && domain != NULL;
-    }
-    if (good) {
-        identity->sid = apr_pstrdup(pool, sid);
-        identity->account.name = account;
-        identity->account.domain = identity->account.home ? domain : identity->account.domain;
-    }
-    gss_release_buffer(&minor, &value);
-    return good;
-}
-
 typedef struct facts {
     gss_name_t client;
     gss_name_t service;
@@ -283,19 +192,15 @@ typedef struct facts {
     OM_uint32 flags;
 } facts;
 
-static void read_krb5(gss_exchange *x, const facts *f, apr_pool_t *pool, wa_identity *identity,
-                      wa_step *out)
+static void read_krb5(gss_exchange *x, const facts *f, wa_identity *identity, wa_step *out)
 {
-    const char *client = display(f->client, pool);
-    const char *service = f->service != GSS_C_NO_NAME ? display(f->service, pool) : NULL;
+    wa_reason reason = wa_gssname_read(x->trust, f->client, f->service, x->base.pool, identity);
 
-    if (!krb5_account(x, client, service, &identity->account)) {
-        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
-                     "the client's principal has no unambiguous form");
-        return;
-    }
-    if (!read_pac(x, f->client, identity)) {
-        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "the ticket's PAC is damaged");
+    if (reason != WA_REASON_OK) {
+        wa_step_fail(out, WA_VERDICT_FAILED, reason,
+                     reason == WA_REASON_BAD_TOKEN
+                         ? "the ticket's PAC is damaged"
+                         : "the client's principal has no unambiguous form");
         return;
     }
     identity->package = WA_PACKAGE_KERBEROS;
@@ -322,7 +227,7 @@ static void read_ntlm(const gss_exchange *x, wa_identity *identity, wa_step *out
 
 /* The identity behind a complete context.  Both the mechanism and the credential must say the
  * same. */
-static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
+static void read_identity(gss_exchange *x, wa_step *out)
 {
     wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
     facts f = { GSS_C_NO_NAME, GSS_C_NO_NAME, 0, GSS_C_NO_OID, 0 };
@@ -347,7 +252,7 @@ static void read_identity(gss_exchange *x, apr_pool_t *pool, wa_step *out)
         read_ntlm(x, identity, out);
     }
     else {
-        read_krb5(x, &f, pool, identity, out);
+        read_krb5(x, &f, identity, out);
     }
     gss_release_name(&ignored, &f.client);
     gss_release_name(&ignored, &f.service);
@@ -467,7 +372,7 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
             out->reason = WA_REASON_HANDSHAKE;
         }
         else {
-            read_identity(x, pool, out);
+            read_identity(x, out);
         }
     }
     gss_release_buffer(&ignored, &answer);

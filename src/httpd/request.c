@@ -2,12 +2,10 @@
 
 #include "httpd/answer.h"
 #include "httpd/channel.h"
-#include "httpd/config.h"
-#include "httpd/connection.h"
+#include "httpd/facts.h"
 #include "httpd/memo.h"
 #include "httpd/publish.h"
 
-#include <apr_encode.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -20,21 +18,6 @@ APLOG_USE_MODULE(winauth);
  * client, not for one that only wants challenges. */
 enum { FREE_LEGS = 100 };
 
-/* What is known about a request before anything is decided. */
-typedef struct facts {
-    const wa_dir_config *section;
-    const wa_trust *trust;
-    wa_providers providers;
-    wa_slot *slot;  /* or NULL */
-    wa_state state; /* of the slot, as far as this request may go on with it */
-    bool stream;    /* HTTP/2 */
-    bool proxied;   /* through a proxy that is not known to pin connections */
-    wa_header header;
-    wa_span token; /* decoded; in the request's pool */
-    wa_event event;
-    wa_reason veto; /* != WA_REASON_OK: refused before the table is asked */
-} facts;
-
 static bool is_ours(const request_rec *r)
 {
     const char *type = ap_auth_type((request_rec *)r);
@@ -42,166 +25,21 @@ static bool is_ours(const request_rec *r)
     return type != NULL && strcasecmp(type, "WinAuth") == 0;
 }
 
-static bool lists(const wa_providers *providers, wa_scheme scheme)
-{
-    int i;
-
-    for (i = 0; i < providers->count; i++) {
-        if (providers->offer[i] == scheme) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* True iff a login proved like this is one the section accepts.  Asked when it is proved and
- * again each time it is reused: sections differ. */
-static bool accepts(const facts *f, const wa_identity *identity)
-{
-    if (!lists(&f->providers, identity->scheme)) {
-        return false;
-    }
-    if (identity->package == WA_PACKAGE_KERBEROS) {
-        return true;
-    }
-    return identity->package == WA_PACKAGE_NTLM && f->trust->authority != NULL
-           && !(identity->scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only);
-}
-
-static bool may_bind(const facts *f, const wa_identity *identity)
-{
-    return identity->scheme != WA_SCHEME_BASIC && !f->stream && !f->proxied
-           && !wa_dir_persist_single_request(f->section)
-           && (identity->package == WA_PACKAGE_NTLM || wa_dir_persist_non_ntlm(f->section));
-}
-
-/* Decodes the token; WA_REASON_OK or why not.  The base64 text was found well-formed before. */
-static wa_reason decode(request_rec *r, facts *f)
-{
-    wa_span text = f->header.base64;
-    unsigned char *buf;
-    apr_size_t n = 0;
-
-    if (f->header.decoded_len > (apr_size_t)wa_server_max_token(wa_config_of_server(r->server))) {
-        return WA_REASON_TOKEN_TOO_LARGE;
-    }
-    buf = apr_palloc(r->pool, f->header.decoded_len + 4);
-    if (apr_decode_base64_binary(buf, (const char *)text.p, (apr_ssize_t)text.n, APR_ENCODE_NONE,
-                                 &n)
-            != APR_SUCCESS
-        || n != f->header.decoded_len) {
-        return WA_REASON_BAD_ENCODING;
-    }
-    f->token = wa_span_of(buf, n);
-    return WA_REASON_OK;
-}
-
-static bool is_raw_ntlm(wa_event event)
-{
-    return event == WA_EVENT_NTLM_NEGOTIATE || event == WA_EVENT_NTLM_AUTHENTICATE;
-}
-
-/* Raw NTLM is refused for what it is before anything else looks at it. */
-static wa_reason veto_ntlm(const facts *f)
-{
-    if (f->trust->authority == NULL
-        || (f->header.scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only)) {
-        return WA_REASON_NTLM_NOT_ALLOWED;
-    }
-    if (f->stream) {
-        return WA_REASON_HTTP11_REQUIRED;
-    }
-    return f->proxied ? WA_REASON_UNTRUSTED_PROXY : WA_REASON_OK;
-}
-
-static void classify_token(request_rec *r, facts *f)
-{
-    if (!lists(&f->providers, f->header.scheme)) {
-        f->event = WA_EVENT_FOREIGN;
-        f->veto = f->header.scheme == WA_SCHEME_NTLM ? WA_REASON_NTLM_NOT_ALLOWED : WA_REASON_OK;
-        return;
-    }
-    f->event = WA_EVENT_BAD_TOKEN;
-    f->veto = decode(r, f);
-    if (f->veto != WA_REASON_OK) {
-        return;
-    }
-    f->event = wa_exchange_event(f->header.scheme, wa_token_sniff(f->token));
-    if (is_raw_ntlm(f->event)) {
-        f->veto = veto_ntlm(f);
-    }
-    else if (f->event == WA_EVENT_BASIC && !wa_channel_is_confidential(r)) {
-        f->veto = WA_REASON_TLS_REQUIRED;
-    }
-}
-
-static void classify(request_rec *r, facts *f)
-{
-    f->veto = WA_REASON_OK;
-    if (wa_dir_require_tls(f->section) && !wa_channel_is_tls(r)) {
-        f->veto = WA_REASON_TLS_REQUIRED;
-        return;
-    }
-    wa_header_split(apr_table_get(r->headers_in, wa_channel_role(r)->credentials), &f->header);
-    switch (f->header.kind) {
-    case WA_HEADER_MALFORMED:
-        f->event = WA_EVENT_MALFORMED;
-        break;
-    case WA_HEADER_ABSENT:
-        f->event = WA_EVENT_NOTHING;
-        break;
-    case WA_HEADER_NO_DATA:
-    case WA_HEADER_FOREIGN:
-        f->event = WA_EVENT_FOREIGN;
-        break;
-    case WA_HEADER_TOKEN:
-        classify_token(r, f);
-        break;
-    }
-}
-
-/* What an open exchange may be continued with: the same scheme, under the same keys and
- * authority.  A login is judged when it is about to be reused. */
-static wa_state state_for(const facts *f)
-{
-    if (f->slot == NULL) {
-        return WA_STATE_NONE;
-    }
-    if (f->slot->engine != NULL
-        && (f->slot->scheme != f->header.scheme || f->slot->trust != f->trust)) {
-        return WA_STATE_NONE;
-    }
-    return f->slot->state;
-}
-
-static void gather(request_rec *r, facts *f)
-{
-    memset(f, 0, sizeof(*f));
-    f->section = wa_config_of_request(r);
-    f->trust = wa_config_of_server(r->server)->trust;
-    f->providers = wa_dir_providers(f->section);
-    f->stream = wa_channel_is_stream(r);
-    f->proxied = wa_channel_is_proxied(r);
-    f->slot = f->stream ? NULL : wa_slot_find(r);
-    classify(r, f);
-    f->state = state_for(f);
-}
-
-static void drop(facts *f)
+static void drop(wa_facts *f)
 {
     if (f->slot != NULL) {
         wa_slot_drop(f->slot);
     }
 }
 
-static void log_transition(request_rec *r, const facts *f, wa_state to)
+static void log_transition(request_rec *r, const wa_facts *f, wa_state to)
 {
     ap_log_rerror(
         APLOG_MARK, APLOG_TRACE1, 0, r, "WA0104: [%s] -- %s (%" APR_SIZE_T_FMT " bytes) --> [%s]",
         wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
 }
 
-static void remember(request_rec *r, const facts *f, const wa_identity *identity)
+static void remember(request_rec *r, const wa_facts *f, const wa_identity *identity)
 {
     if (!f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)) {
         wa_memo_keep(r, f->trust, f->token, identity);
@@ -209,13 +47,13 @@ static void remember(request_rec *r, const facts *f, const wa_identity *identity
 }
 
 /* The verdict DONE: here, and only here, a login comes into being. */
-static int log_in(request_rec *r, facts *f, const wa_step *step)
+static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
 {
     wa_identity *identity = step->identity;
     bool bind;
 
     identity->scheme = f->header.scheme;
-    if (!accepts(f, identity)) {
+    if (!wa_facts_accepts(f, identity)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_NTLM_NOT_ALLOWED, NULL);
     }
@@ -229,7 +67,7 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
         return wa_answer_refuse(r, WA_REASON_UNKNOWN_USER, "no domain and no realm is known");
     }
     wa_channel_stay_http1(r);
-    bind = may_bind(f, identity);
+    bind = wa_facts_may_bind(f, identity);
     f->slot->legs = 0;
     f->slot->engine = NULL; /* it has nothing more to say; its pool holds the identity */
     f->slot->identity = bind ? identity : NULL;
@@ -248,13 +86,12 @@ static int log_in(request_rec *r, facts *f, const wa_step *step)
 }
 
 /* NTLM inside SPNEGO shows only when its first token asks for a second leg. */
-static int go_on(request_rec *r, facts *f, const wa_step *step)
+static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
 {
     wa_state next = wa_exchange_after(WA_VERDICT_CONTINUE, f->event, false);
     const char *ends = wa_channel_server_ends(r);
 
     ends = ends != NULL ? ends : wa_channel_client_ends(r);
-
     if (f->stream) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_HTTP11_REQUIRED, NULL);
@@ -277,7 +114,7 @@ static int go_on(request_rec *r, facts *f, const wa_step *step)
     return wa_answer_leg(r, f->header.scheme, step->token, f->slot->legs++ < FREE_LEGS);
 }
 
-static int step(request_rec *r, facts *f)
+static int step(request_rec *r, wa_facts *f)
 {
     wa_step result;
     int status;
@@ -299,16 +136,17 @@ static int step(request_rec *r, facts *f)
     return status;
 }
 
-static wa_engine *make_engine(const facts *f, apr_pool_t *pool)
+static wa_engine *make_engine(const wa_facts *f, apr_pool_t *pool)
 {
     if (f->event == WA_EVENT_BASIC) {
         return wa_basic_begin(f->trust, pool);
     }
-    return is_raw_ntlm(f->event) ? wa_ntlm_begin(f->trust, pool)
-                                 : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+    return wa_facts_is_raw_ntlm(f->event)
+               ? wa_ntlm_begin(f->trust, pool)
+               : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
 }
 
-static int begin(request_rec *r, facts *f)
+static int begin(request_rec *r, wa_facts *f)
 {
     apr_pool_t *pool;
 
@@ -323,7 +161,7 @@ static int begin(request_rec *r, facts *f)
 }
 
 /* Has the login served its time?  The limits are those of the section it is about to serve. */
-static bool is_spent(const facts *f, const wa_identity *identity)
+static bool is_spent(const wa_facts *f, const wa_identity *identity)
 {
     wa_limit limit = wa_dir_persist_limit(f->section);
     apr_time_t now = apr_time_now();
@@ -335,19 +173,29 @@ static bool is_spent(const facts *f, const wa_identity *identity)
 
 /* A password that was right on this connection before: not asked about again, but no login
  * either, for a request without it gets nothing. */
-static const wa_identity *recall(request_rec *r, const facts *f)
+static const wa_identity *recall(request_rec *r, const wa_facts *f)
 {
     const wa_identity *identity = f->event == WA_EVENT_BASIC && f->slot != NULL && !f->proxied
                                       ? wa_memo_find(r, f->trust, f->token)
                                       : NULL;
 
-    return identity != NULL && !is_spent(f, identity) && accepts(f, identity)
+    return identity != NULL && !is_spent(f, identity) && wa_facts_accepts(f, identity)
                    && !wa_dir_persist_single_request(f->section)
                ? identity
                : NULL;
 }
 
-static int reuse(request_rec *r, facts *f)
+/* Without credentials of ours: a challenge, or where they are optional an anonymous request. */
+static int offer(request_rec *r, const wa_facts *f)
+{
+    if (!wa_dir_optional(f->section)) {
+        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+    }
+    wa_publish_reason(r, WA_REASON_ANONYMOUS);
+    return OK;
+}
+
+static int reuse(request_rec *r, wa_facts *f)
 {
     const wa_identity *identity = f->slot->identity;
 
@@ -355,12 +203,12 @@ static int reuse(request_rec *r, facts *f)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
-    if (f->slot->trust != f->trust || !accepts(f, identity)
-        || (!f->proxied && !may_bind(f, identity))) {
+    if (f->slot->trust != f->trust || !wa_facts_accepts(f, identity)
+        || (!f->proxied && !wa_facts_may_bind(f, identity))) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     if (f->proxied) { /* the login stays, for requests that did not come through a proxy */
-        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
+        return offer(r, f);
     }
     if (!wa_publish_identity(r, identity)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
@@ -372,17 +220,7 @@ static int reuse(request_rec *r, facts *f)
     return OK;
 }
 
-/* Without credentials of ours: a challenge, or where they are optional an anonymous request. */
-static int offer(request_rec *r, const facts *f)
-{
-    if (!wa_dir_optional(f->section)) {
-        return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
-    }
-    wa_publish_reason(r, WA_REASON_ANONYMOUS);
-    return OK;
-}
-
-static int decide(request_rec *r, facts *f)
+static int decide(request_rec *r, wa_facts *f)
 {
     wa_cell cell = wa_exchange_lookup(f->state, f->event);
     const wa_identity *recalled;
@@ -392,6 +230,9 @@ static int decide(request_rec *r, facts *f)
         return wa_answer_refuse(r, f->veto, NULL);
     }
     if (!wa_exchange_keeps(cell.action)) {
+        if (f->state != WA_STATE_NONE) {
+            log_transition(r, f, WA_STATE_NONE);
+        }
         drop(f);
     }
     recalled = recall(r, f);
@@ -446,13 +287,10 @@ static bool is_index_lookup(request_rec *r)
 
 static int inherit(request_rec *r, const wa_request *origin)
 {
-    facts f;
+    wa_facts f;
 
-    memset(&f, 0, sizeof(f));
-    f.section = wa_config_of_request(r);
-    f.trust = wa_config_of_server(r->server)->trust;
-    f.providers = wa_dir_providers(f.section);
-    if (origin->identity != NULL && accepts(&f, origin->identity)
+    wa_facts_section(r, &f);
+    if (origin->identity != NULL && wa_facts_accepts(&f, origin->identity)
         && wa_publish_identity(r, origin->identity)) {
         return OK;
     }
@@ -470,10 +308,10 @@ static int judge(request_rec *r)
 {
     wa_request *top = wa_publish_record(wa_channel_top(r));
     const wa_request *own;
-    facts f;
+    wa_facts f;
     int status;
 
-    gather(r, &f);
+    wa_facts_gather(r, &f);
     top->judged = true;
     status = decide(r, &f);
     own = wa_publish_find(r);
