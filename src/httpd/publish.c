@@ -1,6 +1,5 @@
 #include "httpd/publish.h"
 
-#include "httpd/answer.h"
 #include "httpd/channel.h"
 #include "httpd/config.h"
 
@@ -73,7 +72,6 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
         set_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
     }
     wa_publish_reason(r, WA_REASON_OK);
-    wa_answer_watch(r);
     return true;
 }
 

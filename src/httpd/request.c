@@ -39,6 +39,16 @@ static void log_transition(request_rec *r, const wa_facts *f, wa_state to)
         wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
 }
 
+/* Publishes the identity, and sees that an answer which refuses it all the same is a proper one. */
+static bool admit(request_rec *r, const wa_identity *identity)
+{
+    if (!wa_publish_identity(r, identity)) {
+        return false;
+    }
+    wa_answer_watch(r);
+    return true;
+}
+
 static void remember(request_rec *r, const wa_facts *f, const wa_identity *identity)
 {
     if (!f->stream && !f->proxied && !wa_dir_persist_single_request(f->section)) {
@@ -62,7 +72,7 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
     }
-    if (!wa_publish_identity(r, identity)) {
+    if (!admit(r, identity)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNKNOWN_USER, "no domain and no realm is known");
     }
@@ -210,7 +220,7 @@ static int reuse(request_rec *r, wa_facts *f)
     if (f->proxied) { /* the login stays, for requests that did not come through a proxy */
         return offer(r, f);
     }
-    if (!wa_publish_identity(r, identity)) {
+    if (!admit(r, identity)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     f->slot->served++;
@@ -236,7 +246,7 @@ static int decide(request_rec *r, wa_facts *f)
         drop(f);
     }
     recalled = recall(r, f);
-    if (recalled != NULL && wa_publish_identity(r, recalled)) {
+    if (recalled != NULL && admit(r, recalled)) {
         return OK;
     }
     switch (cell.action) {
@@ -291,7 +301,7 @@ static int inherit(request_rec *r, const wa_request *origin)
 
     wa_facts_section(r, &f);
     if (origin->identity != NULL && wa_facts_accepts(&f, origin->identity)
-        && wa_publish_identity(r, origin->identity)) {
+        && admit(r, origin->identity)) {
         return OK;
     }
     if (origin->identity != NULL && r->main == NULL && !is_error_document(r)) {
