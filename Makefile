@@ -8,7 +8,7 @@
 #   make conformance         the table of IIS' behaviour, item by item
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
-# Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors.
+# Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors; V=1 shows commands.
 
 APXS      ?= apxs
 CC        ?= cc
@@ -61,12 +61,15 @@ MODULE  := $(BUILD)/mod_winauth.so
 
 all: $(MODULE) layers
 
+# One short line a file; V=1 shows the commands.
+quiet = $(if $(V),,@echo "  $(1) $@";)
+
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -c $< -o $@
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -c $< -o $@
 
 $(MODULE): $(OBJECTS)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $(OBJECTS) $(PKG_LIBS)
+	$(call quiet,LD)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $(OBJECTS) $(PKG_LIBS)
 
 -include $(OBJECTS:.o=.d)
 
@@ -86,17 +89,17 @@ FUZZ_TESTS   := $(patsubst t/fuzz/fuzz_%.c,$(BUILD)/unit/fuzz_%,$(wildcard t/fuz
 
 $(BUILD)/san/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) -c $< -o $@
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) -c $< -o $@
 
 $(BUILD)/unit/%.t: t/unit/%.c $(UNIT_OBJECTS) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< $(UNIT_OBJECTS) \
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< $(UNIT_OBJECTS) \
 	    -o $@ $(PKG_LIBS) $(APR_LIBS)
 
 # The fuzz targets over their seeds; "make fuzz" lets them look for more.
 $(BUILD)/unit/fuzz_%: t/fuzz/fuzz_%.c t/fuzz/replay.c $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< t/fuzz/replay.c \
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< t/fuzz/replay.c \
 	    $(UNIT_OBJECTS) -o $@ $(PKG_LIBS) $(APR_LIBS)
 
 $(BUILD)/unit/fuzz_%.t: $(BUILD)/unit/fuzz_%
