@@ -2,7 +2,7 @@
 #
 #   make                     build/mod_winauth.so
 #   make install             into the place apxs names (DESTDIR, LAYOUT=debian|fedora|plain)
-#   make deps                installs what is missing (Debian, Ubuntu; as root)
+#   make deps                installs what is missing to build (Debian, Ubuntu; as root)
 #   make check               unit tests, layers, guards
 #   make test                everything, with real clients (MPM=event|worker|prefork)
 #   make conformance         the table of IIS' behaviour, item by item
@@ -135,7 +135,7 @@ DEPS := yes
 need  = $(if $(filter no,$(DEPS)),,@sh t/lib/deps.sh $(1))
 
 deps:
-	@sh t/lib/deps.sh test
+	@sh t/lib/deps.sh build
 
 test:
 	$(call need,test)
