@@ -58,7 +58,7 @@ sub refused_leg {
     is join('|', reasons($own, $page)), '401 keepalive-off', "$what: the reason";
     my @lines = lines_since($own, $before, qr/WA010[12]: /);
     is scalar(@lines), 1, "$what: one line in the error log";
-    like $lines[0] || '', qr/\[winauth:info\].*WA0101: keepalive-off: .*: \Q$setting\E/, "$what: which names what ends it";
+    like $lines[0] || "", qr/\[winauth:warn\].*WA0101: keepalive-off: .*: \Q$setting\E/, "$what: which names what ends it";
 }
 
 # --- MaxKeepAliveRequests
@@ -92,7 +92,7 @@ for my $max (1, 2, 3, 100) {
                  [ KRB5CCNAME => '/nonexistent', '--anyauth', '-u', 'WINAUTH\\alice:Passw0rd-alice' ]) {
         my ($name, $value, @args) = @$how;
         my $page = $args[0] eq '--anyauth' ? 'ntlm' : 'index.html';
-        my $run = curl({ $name => $value }, @args, map { "http://localhost:$own->{port}/$page?$_" } 1 .. 4);
+        my $run = curl({ $name => $value }, @args, urls(map { "http://localhost:$own->{port}/$page?$_" } 1 .. 4));
         is join(' ', map { $_->{status} } @{ $run->{transfers} }), '200 200 200 200',
             "MaxKeepAliveRequests $max: curl $args[0], four times";
     }
@@ -173,7 +173,7 @@ for my $case ([ 'KeepAlive Off', "KeepAlive Off\n", 'KeepAlive is off' ],
         cmp_ok scalar(@{ $run->{legs} }), '<=', 2, "$what: curl $arg asks no more than twice";
     }
     my $run = curl({ KRB5CCNAME => "$ENV{WA_KDC}/alice.ccache" }, qw(--negotiate -u :),
-                   map { "http://localhost:$own->{port}/index.html?$_" } 1 .. 3);
+                   urls(map { "http://localhost:$own->{port}/index.html?$_" } 1 .. 3));
     is join(' ', map { $_->{status} } @{ $run->{transfers} }), '200 200 200', "$what: curl --negotiate, three times";
 }
 
@@ -189,7 +189,7 @@ for my $case ([ 'KeepAlive Off', "KeepAlive Off\n", 'KeepAlive is off' ],
         ok !$client->is_open, "SetEnv nokeepalive, $how: it does end";
     }
     my $run = curl({}, '--ntlm', '-u', 'WINAUTH\\alice:Passw0rd-alice',
-                   map { "http://localhost:$own->{port}/index.html?$_" } 1 .. 3);
+                   urls(map { "http://localhost:$own->{port}/index.html?$_" } 1 .. 3));
     is join(' ', map { "$_->{status}/$_->{connects}" } @{ $run->{transfers} }), '200/1 200/1 200/1',
         'SetEnv nokeepalive: curl --ntlm, three times';
 }
@@ -214,7 +214,7 @@ for my $case ([ 'KeepAlive Off', "KeepAlive Off\n", 'KeepAlive is off' ],
         for my $how (@TWO_LEGS) {
             my ($token, $scheme) = $LOGIN{$how}->();
             refused_leg($own, sub { $get->(to($own), $_[0], Authorization => "$scheme " . $token->step) },
-                        'Negotiate|NTLM', $setting, "$name, $how, first leg");
+                        'Negotiate', $setting, "$name, $how, first leg");
 
             # the last leg needs no successor
             ($token, $scheme) = $LOGIN{$how}->();
@@ -264,7 +264,8 @@ for my $case ([ 'KeepAlive Off', "KeepAlive Off\n", 'KeepAlive is off' ],
                   [ '--anyauth', '-H', 'Connection: close' ]) {
         my $run = curl({ KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => '/nonexistent' }, @$curl, '-u',
                        'WINAUTH\\alice:Passw0rd-alice', "http://localhost:$own->{port}/ntlm");
-        like $run->{transfers}[0]{status}, qr/^(?:200|401)$/, "curl @$curl: an answer";
+        is $run->{transfers}[0]{status}, 403, "curl @$curl: is refused";
+        # an offer of NTLM would make this curl try once more, on a new connection, up to --max-redirs times
         cmp_ok scalar(@{ $run->{legs} }), '<=', 4, "curl @$curl: after few requests";
     }
     is outcome((to($own)->login('/index.html', ntlm()))[-1]), '200 ' . ALICE, 'and the next login works';
@@ -347,7 +348,7 @@ sub text {
         $client = to($own);
         $client->raw(text('/index.html', Authorization => "$scheme " . $token->step, Connection => 'close')
                      . text('/index.html') . text('/none'));
-        is outcome($client->response('GET')), '401 Negotiate|NTLM', "pipelined, $how, Connection: close: refused";
+        is outcome($client->response('GET')), '401 Negotiate', "pipelined, $how, Connection: close: refused";
         is outcome($client->response('GET')), 'closed', "pipelined, $how, Connection: close: and that is all";
     }
 }

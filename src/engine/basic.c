@@ -48,20 +48,76 @@ static void fail_krb5(krb5_context ctx, krb5_error_code code, apr_pool_t *pool, 
     wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
 }
 
+/* Does a ticket for this service of ours, which the KDC is asked for, open with the keytab's key?
+ */
+static krb5_error_code verify_with(krb5_context ctx, krb5_creds *creds, krb5_principal service,
+                                   krb5_keytab keytab)
+{
+    krb5_verify_init_creds_opt options;
+
+    krb5_verify_init_creds_opt_init(&options);
+    krb5_verify_init_creds_opt_set_ap_req_nofail(&options, 1); /* no key proves nothing */
+    return krb5_verify_init_creds(ctx, creds, service, keytab, NULL, &options);
+}
+
+/* WinAuthAcceptorName as a principal. */
+static krb5_error_code acceptor_principal(krb5_context ctx, const char *name, apr_pool_t *pool,
+                                          krb5_principal *out)
+{
+    const char *at = strchr(name, '@');
+
+    if (strchr(name, '/') != NULL || at == NULL) {
+        return krb5_parse_name(ctx, name, out);
+    }
+    return krb5_sname_to_principal(
+        ctx, at + 1, apr_pstrmemdup(pool, name, (apr_size_t)(at - name)), KRB5_NT_SRV_HST, out);
+}
+
+/* Any service of the keytab will do; those the KDC has forgotten are passed over. */
+static krb5_error_code verify_any(krb5_context ctx, krb5_creds *creds, krb5_keytab keytab)
+{
+    krb5_principal last = NULL;
+    krb5_keytab_entry entry;
+    krb5_kt_cursor cursor;
+    krb5_error_code verified = KRB5_KT_NOTFOUND;
+    krb5_error_code code = krb5_kt_start_seq_get(ctx, keytab, &cursor);
+
+    if (code != 0) {
+        return code;
+    }
+    while (verified != 0 && krb5_kt_next_entry(ctx, keytab, &entry, &cursor) == 0) {
+        if (last == NULL || !krb5_principal_compare(ctx, last, entry.principal)) {
+            verified = verify_with(ctx, creds, entry.principal, keytab);
+            krb5_free_principal(ctx, last);
+            last = NULL;
+            (void)krb5_copy_principal(ctx, entry.principal, &last);
+        }
+        krb5_free_keytab_entry_contents(ctx, &entry);
+    }
+    krb5_free_principal(ctx, last);
+    krb5_kt_end_seq_get(ctx, keytab, &cursor);
+    return verified;
+}
+
 /* The ticket must be one our own key opens; without a key nothing is proved. */
 static bool verify_own(krb5_context ctx, const wa_trust *trust, krb5_creds *creds,
                        apr_pool_t *pool, wa_step *out)
 {
-    krb5_verify_init_creds_opt options;
+    krb5_principal service = NULL;
     krb5_keytab keytab = NULL;
     krb5_error_code code;
 
     code = trust->keytab != NULL ? krb5_kt_resolve(ctx, trust->keytab, &keytab)
                                  : krb5_kt_default(ctx, &keytab);
-    if (code == 0) {
-        krb5_verify_init_creds_opt_init(&options);
-        krb5_verify_init_creds_opt_set_ap_req_nofail(&options, 1);
-        code = krb5_verify_init_creds(ctx, creds, NULL, keytab, NULL, &options);
+    if (code == 0 && trust->acceptor == NULL) {
+        code = verify_any(ctx, creds, keytab);
+    }
+    else if (code == 0) {
+        code = acceptor_principal(ctx, trust->acceptor, pool, &service);
+        code = code == 0 ? verify_with(ctx, creds, service, keytab) : code;
+        krb5_free_principal(ctx, service);
+    }
+    if (keytab != NULL) {
         krb5_kt_close(ctx, keytab);
     }
     if (code != 0) {

@@ -24,8 +24,21 @@ static const char leg_body[] =
 /* What is not accepted, and what could not be continued, is not offered: NTLM without an
  * authority, on a stream, behind a proxy, on a connection that this server ends after each
  * request; a password over clear text. */
+/* A client that ends the connection after each leg of NTLM takes an offer of it as an invitation
+ * to try once more, and again (curl does); a bare Negotiate it takes for a refusal. */
+static bool would_loop(const request_rec *r, wa_scheme scheme)
+{
+    const wa_request *record = wa_publish_find(r);
+
+    return scheme == WA_SCHEME_NTLM && record != NULL
+           && record->reason == WA_REASON_KEEPALIVE_OFF;
+}
+
 static bool offers(const request_rec *r, wa_scheme scheme)
 {
+    if (would_loop(r, scheme)) {
+        return false;
+    }
     if (scheme == WA_SCHEME_BASIC) {
         return wa_channel_is_confidential(r);
     }
@@ -109,8 +122,11 @@ static int reset_stream(request_rec *r)
 /* Why there is nothing to offer, for the administrator. */
 static const char *nothing_because(request_rec *r)
 {
-    if (wa_dir_offer(wa_config_of_request(r)) != NULL) {
-        return NULL; /* as configured */
+    const wa_request *record = wa_publish_find(r);
+
+    if (wa_dir_offer(wa_config_of_request(r)) != NULL
+        || (record != NULL && record->reason == WA_REASON_KEEPALIVE_OFF)) {
+        return NULL; /* as configured, or said already */
     }
     if (wa_channel_is_proxied(r)) {
         return "the request came through a proxy: see WinAuthTrustedProxy";
@@ -135,7 +151,7 @@ static int deny(request_rec *r)
     why = nothing_because(r);
     ap_log_rerror(APLOG_MARK, why != NULL ? APLOG_WARNING : APLOG_DEBUG, 0, r,
                   "WA0102: no scheme of WinAuthProviders can be offered here: %s",
-                  why != NULL ? why : "WinAuthOffer");
+                  why != NULL ? why : "WinAuthOffer, or keep-alive");
     return HTTP_FORBIDDEN;
 }
 
@@ -241,15 +257,51 @@ static void settle_refusal(request_rec *r, const char *header)
     }
 }
 
+static int add_line(void *lines, const char *header, const char *value)
+{
+    (void)header;
+    APR_ARRAY_PUSH((apr_array_header_t *)lines, const char *) =
+        apr_pstrdup(((apr_array_header_t *)lines)->pool, value);
+    return 1;
+}
+
+apr_array_header_t *wa_answer_lines(request_rec *r, apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, WA_PROVIDERS_MAX, sizeof(const char *));
+
+    apr_table_do(add_line, lines, r->err_headers_out, wa_channel_role(r)->challenge, NULL);
+    return lines->nelts > 0 ? lines : NULL;
+}
+
+/* mod_dir answers with the status of its look for an index and keeps the headers only where there
+ * was one name to look for. */
+static void restore_lines(request_rec *r, const wa_request *record, const char *header)
+{
+    int i;
+
+    if (record->lines == NULL || apr_table_get(r->err_headers_out, header) != NULL
+        || apr_table_get(r->headers_out, header) != NULL) {
+        return;
+    }
+    for (i = 0; i < record->lines->nelts; i++) {
+        apr_table_addn(r->err_headers_out, header, APR_ARRAY_IDX(record->lines, i, const char *));
+    }
+}
+
 void wa_answer_settle(request_rec *r)
 {
     const wa_role *role = wa_channel_role(r);
     const wa_request *record = wa_publish_find(r);
 
-    if (record == NULL || record->identity == NULL) {
+    if (record == NULL) {
         return;
     }
-    if (r->status == role->status) {
+    if (record->identity == NULL) {
+        if (r->status == role->status) {
+            restore_lines(r, record, role->challenge);
+        }
+    }
+    else if (r->status == role->status) {
         settle_refusal(r, role->challenge);
     }
     else if (record->final_line != NULL

@@ -5,6 +5,7 @@
 #include "core/header.h"
 #include "core/reason.h"
 
+#include <apr_tables.h>
 #include <httpd.h>
 
 /* Refuses r for reason: logs one line, publishes it for the access log, sets the headers that go
@@ -23,6 +24,9 @@ void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token);
 /* Puts one bare challenge line per provider of the section into r's error headers, in order.
  * Returns how many. */
 int wa_answer_offer(request_rec *r);
+
+/* The challenge lines r has now, copied to pool; NULL when there are none. */
+apr_array_header_t *wa_answer_lines(request_rec *r, apr_pool_t *pool);
 
 /* insert_error_filter hook: gives a logged-in user's 401 its challenge. */
 void wa_answer_settle(request_rec *r);

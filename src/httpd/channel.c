@@ -7,6 +7,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <mod_ssl.h>
+#include <stdint.h>
 #include <string.h>
 
 static const wa_role origin = { 0, HTTP_UNAUTHORIZED, "Authorization", "WWW-Authenticate" };
@@ -21,12 +22,12 @@ const wa_role *wa_channel_role(const request_rec *r)
     return r->proxyreq == PROXYREQ_PROXY ? &proxy : &origin;
 }
 
-request_rec *wa_channel_top(request_rec *r)
+request_rec *wa_channel_top(const request_rec *r)
 {
     while (r->main != NULL) {
         r = r->main;
     }
-    return r;
+    return (request_rec *)(uintptr_t)r;
 }
 
 bool wa_channel_is_stream(const request_rec *r)
@@ -88,6 +89,7 @@ static bool is_stopping(void)
 
 const char *wa_channel_server_ends(const request_rec *r)
 {
+    r = wa_channel_top(r);
     if (!r->server->keep_alive || r->server->keep_alive_timeout <= 0) {
         return "KeepAlive is off";
     }
@@ -101,6 +103,7 @@ const char *wa_channel_client_ends(const request_rec *r)
 {
     const char *connection = apr_table_get(r->headers_in, "Connection");
 
+    r = wa_channel_top(r); /* a sub-request has no protocol of its own */
     if (ap_find_token(r->pool, connection, "close")) {
         return "the client closes after each request";
     }

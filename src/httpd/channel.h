@@ -19,7 +19,7 @@ enum { WA_ROLES = 2 };
 const wa_role *wa_channel_role(const request_rec *r);
 
 /* The request that the client sent, behind r when r is a sub-request of it. */
-request_rec *wa_channel_top(request_rec *r);
+request_rec *wa_channel_top(const request_rec *r);
 
 /* True iff r is a stream of a shared (HTTP/2) connection. */
 bool wa_channel_is_stream(const request_rec *r);

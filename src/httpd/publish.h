@@ -5,6 +5,7 @@
 #include "core/reason.h"
 #include "engine/identity.h"
 
+#include <apr_tables.h>
 #include <httpd.h>
 
 /* One per request that met a section of ours; in the request's pool. */
@@ -12,6 +13,8 @@ typedef struct wa_request {
     wa_reason reason;            /* outcome so far */
     const wa_identity *identity; /* who, or NULL; valid while the request is being handled, not at
                                     logging time: the connection may have moved on by then */
+    apr_array_header_t *lines;   /* const char *: the challenge of mod_dir's look for an index,
+                                    which   mod_dir may lose on its way to the answer; or NULL */
     const char *final_line;      /* challenge line that ends the exchange, or NULL */
     bool judged;                 /* our hook has decided about this request */
     bool leg;                    /* an intermediate leg */

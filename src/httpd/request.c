@@ -39,7 +39,8 @@ static void log_transition(request_rec *r, const wa_facts *f, wa_state to)
         wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
 }
 
-/* Publishes the identity, and sees that an answer which refuses it all the same is a proper one. */
+/* Publishes the identity, and sees that an answer which refuses it all the same is a proper one.
+ */
 static bool admit(request_rec *r, const wa_identity *identity)
 {
     if (!wa_publish_identity(r, identity)) {
@@ -311,9 +312,27 @@ static int inherit(request_rec *r, const wa_request *origin)
     return wa_channel_role(r)->status;
 }
 
-/* Decides about r, and what a sub-request proves counts for the request the client sent: mod_dir
+/* What a sub-request proves, or is refused for, counts for the request the client sent: mod_dir
  * looks for an index by sub-request, and another sub-request must not judge the same token again.
  */
+static void hand_up(request_rec *r, const wa_request *own)
+{
+    request_rec *top = wa_channel_top(r);
+    wa_request *record = wa_publish_record(top);
+
+    wa_publish_reason(top, own->reason);
+    record->identity = own->identity;
+    record->final_line = own->final_line;
+    record->leg = own->leg;
+    record->hidden = own->hidden;
+    if (own->identity != NULL) {
+        top->user = apr_pstrdup(top->pool, r->user);
+        top->ap_auth_type = r->ap_auth_type;
+        wa_answer_watch(top);
+    }
+    record->lines = wa_answer_lines(r, top->pool);
+}
+
 static int judge(request_rec *r)
 {
     wa_request *top = wa_publish_record(wa_channel_top(r));
@@ -326,10 +345,7 @@ static int judge(request_rec *r)
     status = decide(r, &f);
     own = wa_publish_find(r);
     if (own != NULL && own != top) {
-        wa_publish_reason(wa_channel_top(r), own->reason);
-        top->identity = own->identity;
-        top->leg = own->leg;
-        top->hidden = own->hidden;
+        hand_up(r, own);
     }
     return status;
 }

@@ -13,11 +13,11 @@ use WinAuth::Client;
 use WinAuth::Der;
 use WinAuth::Ntlm;
 use WinAuth::Server;
-use WinAuth::Suite;
+use WinAuth::Suite qw(port);
 use WinAuth::Token;
 
-our @EXPORT = qw(ALICE BOB BOTH page told denied served login begin exchange own field site base64
-                 ntlm_flags resp_token http2);
+our @EXPORT = qw(ALICE BOB BOTH connection page told log_of denied served login begin exchange own field site
+                 base64 ntlm_flags resp_token http2);
 
 use constant {
     ALICE => 'WINAUTH\\alice',
@@ -71,21 +71,38 @@ sub exchange {
     }
 }
 
-# logged(CLIENT): the last line of that connection's log, once all of its answers are there; legs are not.
-sub logged {
-    my ($client) = @_;
+# log_text(SERVER PORT): that server's log.
+sub log_text {
+    my $server = $own{ $_[0] };
+    return $server ? $server->slurp('port.log') : WinAuth::Suite::slurp('winauth_log');
+}
+
+# connection(SERVER): a fresh one, to the suite's server or this one.  Ports come again: only what is logged
+# from now on is about this connection.
+sub connection {
+    my ($server) = @_;
+    my $port = $server ? $server->{port} : port();
+    my $from = length log_text($port);
+    my $client = WinAuth::Client->new($port);
+    $client->{log_from} = $from;
+    return $client;
+}
+
+# log_of(CLIENT, COUNT): the lines of that connection's log as { user, status, reason }, once there are COUNT,
+# or as many as answers that are no legs, which are not logged.
+sub log_of {
+    my ($client, $count) = @_;
     my $port = $client->{socket}->sockport;
-    my $server = $own{ $client->{port} };
+    $count = $client->{answers} unless defined $count;
     my @lines;
     for (1 .. 400) {
-        my $text = $server ? $server->slurp('port.log') : WinAuth::Suite::slurp('winauth_log');
-        @lines = $text =~ /^$port\|.*/mg;
-        last if @lines >= $client->{answers};
+        @lines = substr(log_text($client->{port}), $client->{log_from}) =~ /^$port\|.*/mg;
+        last if @lines >= $count;
         sleep 0.005;
     }
-    my $line = WinAuth::Suite::parse(@lines >= $client->{answers} ? $lines[-1] : '|-|not logged|-|-');
-    $line->{user} =~ s/\\\\/\\/g;
-    return $line;
+    @lines = map { WinAuth::Suite::parse($_) } @lines >= $count ? @lines : '|-|not logged|-|-';
+    $_->{user} =~ s/\\\\/\\/g for @lines;
+    return @lines;
 }
 
 # told(CLIENT, RESPONSE): "STATUS [LINE|LINE] (Persistent-Auth) (open or closed) USER REASON", where + stands
@@ -95,7 +112,7 @@ sub told {
     my $text = join ' ', $r->{status}, '[' . join('|', map { s/(?<=^Negotiate |^.{4} )\S+$/+/r } $r->all('WWW-Authenticate')) . ']',
         $r->all('Persistent-Auth'), $r->{closed} ? 'closed' : 'open';
     return $text if $text =~ /^401 \[\w+ \+\]/;
-    my $line = logged($client);
+    my $line = (log_of($client))[-1];
     return "$text $line->{user} $line->{reason}";
 }
 
@@ -112,8 +129,8 @@ sub served {
     return "200 [$final] " . ($kind ? ($persistent || 'true') . ' ' : '') . 'open ' . ($user || ALICE) . ' ok';
 }
 
-# own(DIRECTIVES, %OPTION): a server of the test's own, started, all of it protected.  In DIRECTIVES @DIR@ is
-# its directory.
+# own(DIRECTIVES, wrapper => [...], mpm => NAME, before => CODE): a server of the test's own, started, all of it protected.  In DIRECTIVES @DIR@ is
+# its directory, @PORT@ its port.
 sub own {
     my ($directives, %option) = @_;
     my $server = WinAuth::Server->new('', %option);
@@ -138,8 +155,10 @@ KeepAliveTimeout 20
 </Location>
 END
     $config =~ s/\@DIR\@/$server->{dir}/g;
+    $config =~ s/\@PORT\@/$server->{port}/g;
     $server->write_config($config, $option{mpm} || $ENV{WA_MPM});
     $own{ $server->{port} } = $server;
+    $option{before}->($server) if $option{before};
     return $server->start;
 }
 
@@ -147,7 +166,7 @@ END
 # after the other.  What became of the streams: "end", or "reset CODE".
 sub http2 {
     my ($server, @streams) = @_;
-    my $client = WinAuth::Client->new($server->{port});
+    my $client = connection($server);
     my $send = sub { $client->raw(pack('CnCCN', 0, length $_[3], @_[ 0 .. 2 ]) . $_[3]) };
     $client->raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     $send->(4, 0, 0, '');

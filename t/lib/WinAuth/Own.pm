@@ -64,6 +64,7 @@ sub basic {
 
 # user_of(RESPONSE): who it was served to, or "-".
 sub user_of {
+    return '-' unless $_[0]{status};
     my $user = $_[0]->header('X-User');
     return defined $user && $user ne '' && $user ne '(null)' ? $user : '-';
 }
