@@ -345,6 +345,7 @@ END
     }
 
     is outcome(to($own)->get('/optional')), '200 -', 'WinAuthOptional: nobody';
+    is to($own)->get('/optional')->header('Cache-Control'), 'private', 'WinAuthOptional: not for a cache to pass on';
     logs_in($own, '/optional', 'WinAuthOptional', qr/a page/);
     for my $how (sort grep { /NTLM/ } keys %LOGIN) {
         my $client = to($own);

@@ -203,6 +203,8 @@ static int offer(request_rec *r, const wa_facts *f)
         return wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
     }
     wa_publish_reason(r, WA_REASON_ANONYMOUS);
+    /* nor may a cache serve the anonymous answer to somebody who logs in */
+    apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
     return OK;
 }
 
