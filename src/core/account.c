@@ -39,6 +39,9 @@ bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_spa
     size_t i;
 
     *name_out = *realm_out = wa_span_of(NULL, 0);
+    if (strncmp(principal, "WELLKNOWN/", 10) == 0) {
+        return false; /* RFC 6112 and the like: no account */
+    }
     if (at == NULL || at == principal || at[1] == '\0' || strchr(at + 1, '@') != NULL
         || !wa_utf8_valid(wa_span_of(principal, n))) {
         return false;

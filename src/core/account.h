@@ -30,7 +30,8 @@ typedef struct wa_account {
 bool wa_account_name_ok(const char *name);
 
 /* Splits a displayed principal at its at sign.  False when it holds anything that had to be
- * escaped (backslash, a second at sign, control characters), or when either side is empty. */
+ * escaped (backslash, a second at sign, control characters), when either side is empty, and for
+ * WELLKNOWN/..., which is nobody's account. */
 bool wa_account_split_principal(const char *principal, wa_span *name_out, wa_span *realm_out);
 
 /* Writes the account in the given format, with its NUL, to out, which has WA_ACCOUNT_MAX bytes.

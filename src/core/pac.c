@@ -151,7 +151,12 @@ bool wa_pac_parse_logon(wa_span buffer, wa_pac_logon *out)
         return false;
     }
     read_sid(&r, &out->sid);
-    out->sid.subs[out->sid.count++] = rid;
+    if (rid != 0) {
+        out->sid.subs[out->sid.count++] = rid;
+    }
+    else {
+        out->sid.count = 0; /* the SID is the first of ExtraSids then, which are not read */
+    }
     return !r.bad && out->account.n > 0 && out->domain.n > 0;
 }
 

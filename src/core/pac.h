@@ -24,7 +24,7 @@ typedef struct wa_sid {
 typedef struct wa_pac_logon {
     wa_span account; /* EffectiveName, UTF-16LE; a view into the input */
     wa_span domain;  /* LogonDomainName, UTF-16LE; a view into the input */
-    wa_sid sid;      /* LogonDomainId and UserId */
+    wa_sid sid; /* LogonDomainId and UserId; count 0 when the SID stands elsewhere (UserId 0) */
 } wa_pac_logon;
 
 /* Decodes the logon information buffer.  False: not well-formed, or without account, domain or

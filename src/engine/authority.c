@@ -1,6 +1,5 @@
 #include "engine/authority.h"
 
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -23,20 +22,6 @@ bool wa_logon_read(const wa_ntlm_authenticate *message, const unsigned char *cha
     out->domain = name_string(message->domain, message->flags, pool);
     out->workstation = name_string(message->workstation, message->flags, pool);
     return out->user != NULL && out->domain != NULL && out->workstation != NULL;
-}
-
-bool wa_authority_enter(wa_authority *authority)
-{
-    if (apr_atomic_inc32(&authority->waiting) < authority->limit) {
-        return true;
-    }
-    apr_atomic_dec32(&authority->waiting);
-    return false;
-}
-
-void wa_authority_leave(wa_authority *authority)
-{
-    apr_atomic_dec32(&authority->waiting);
 }
 
 void wa_ruling_set(wa_ruling *out, wa_verdict verdict, wa_reason reason, const char *detail)

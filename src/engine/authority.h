@@ -8,6 +8,7 @@
 #include "core/account.h"
 #include "core/exchange.h"
 #include "core/ntlm.h"
+#include "engine/gate.h"
 
 #include <apr_pools.h>
 #include <apr_tables.h>
@@ -56,16 +57,8 @@ struct wa_authority {
     /* True iff the authority could judge now; else *detail, in pool, says why not. */
     bool (*ready)(wa_authority *authority, apr_pool_t *pool, const char **detail);
 
-    /* How many threads of this child may wait for it at one time; the rest get
-     * WA_REASON_AUTHORITY_BUSY.  Written once per child, before threads serve. */
-    apr_uint32_t limit;
-    volatile apr_uint32_t waiting; /* how many do; only wa_authority_enter and _leave touch it */
+    wa_gate gate; /* before whatever may make a thread wait for it */
 };
-
-/* Takes one of the authority's places; false when all are taken.  A daemon that hangs must not
- * hold every thread of the server. */
-bool wa_authority_enter(wa_authority *authority);
-void wa_authority_leave(wa_authority *authority);
 
 /* Fills out from an AUTHENTICATE and the challenge it answers; strings go to pool.  False: a name
  * is not well-formed. */

@@ -140,9 +140,16 @@ static struct wbcInterfaceDetails *ask_names(winbind_authority *a, apr_pool_t *p
                                              const char **detail)
 {
     struct wbcInterfaceDetails *d = NULL;
-    struct wbcContext *ctx = take(a);
-    wbcErr rc = ctx != NULL ? wbcCtxInterfaceDetails(ctx, &d) : WBC_ERR_NO_MEMORY;
+    struct wbcContext *ctx;
+    wbcErr rc;
 
+    if (!wa_gate_enter(&a->base.gate)) {
+        *detail = "too many threads wait for winbindd";
+        return NULL;
+    }
+    ctx = take(a);
+    rc = ctx != NULL ? wbcCtxInterfaceDetails(ctx, &d) : WBC_ERR_NO_MEMORY;
+    wa_gate_leave(&a->base.gate);
     if (ctx != NULL) {
         give_back(a, ctx, rc == WBC_ERR_SUCCESS);
     }
@@ -202,7 +209,8 @@ static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *ou
         copy_target(&a->names, pool, out);
     }
     else {
-        a->fetched = 0;
+        a->fetched =
+            0; /* who asks next asks winbindd: it says whether NTLM can be judged at all */
     }
     apr_thread_mutex_unlock(a->mutex);
     known = d != NULL;
@@ -316,13 +324,13 @@ static void submit(winbind_authority *a, const struct wbcAuthUserParams *params,
     struct wbcContext *ctx;
     wbcErr rc;
 
-    if (!wa_authority_enter(&a->base)) {
+    if (!wa_gate_enter(&a->base.gate)) {
         wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
         return;
     }
     ctx = take(a);
     rc = ctx != NULL ? wbcCtxAuthenticateUserEx(ctx, params, &info, &error) : WBC_ERR_NO_MEMORY;
-    wa_authority_leave(&a->base);
+    wa_gate_leave(&a->base.gate);
     if (ctx != NULL) {
         give_back(a, ctx, rc == WBC_ERR_SUCCESS || rc == WBC_ERR_AUTH_ERROR);
     }

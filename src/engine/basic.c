@@ -9,6 +9,7 @@
 #include <krb5.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdint.h>
 #include <string.h>
 
 typedef struct basic_exchange {
@@ -30,6 +31,7 @@ static const struct {
     { KRB5KDC_ERR_NAME_EXP, WA_REASON_ACCOUNT_EXPIRED },
     { KRB5KDC_ERR_KEY_EXP, WA_REASON_PASSWORD_EXPIRED },
     { KRB5KDC_ERR_POLICY, WA_REASON_LOGON_RESTRICTED },
+    { KRB5_PREAUTH_FAILED, WA_REASON_LOGON_RESTRICTED }, /* hardware, or no key at all */
 };
 
 static void fail_krb5(krb5_context ctx, krb5_error_code code, apr_pool_t *pool, wa_step *out)
@@ -122,8 +124,11 @@ static bool verify_own(krb5_context ctx, const wa_trust *trust, krb5_creds *cred
     }
     if (code != 0) {
         fail_krb5(ctx, code, pool, out);
-        out->verdict = WA_VERDICT_UNAVAILABLE;
-        out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
+        if (out->reason
+            != WA_REASON_LOGON_RESTRICTED) { /* which is the KDC's word about the user */
+            out->verdict = WA_VERDICT_UNAVAILABLE;
+            out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
+        }
     }
     return code == 0;
 }
@@ -155,25 +160,30 @@ static void read_client(const basic_exchange *x, krb5_context ctx, const krb5_cr
     krb5_free_unparsed_name(ctx, text);
 }
 
-static void judge_krb5(basic_exchange *x, const char *user, const char *password,
-                       apr_pool_t *pool, wa_identity *identity, wa_step *out)
+/* Only realms the administrator knows are asked: a client must not choose whom this server talks
+ * to. */
+static bool is_known_realm(krb5_context ctx, const wa_trust *trust, krb5_principal client)
 {
-    krb5_context ctx = NULL;
-    krb5_principal client = NULL;
+    const krb5_data *realm = krb5_princ_realm(ctx, client);
+    const char *name = realm->length > 0 ? realm->data : "";
+    char *own = NULL;
+    bool known;
+
+    known = krb5_get_default_realm(ctx, &own) == 0 && strcmp(own, name) == 0;
+    krb5_free_default_realm(ctx, own);
+    return known || wa_trust_domain(trust, name) != NULL;
+}
+
+/* The AS exchange and what follows from it; the caller holds a place at the gate. */
+static void exchange_krb5(basic_exchange *x, krb5_context ctx, krb5_principal client,
+                          const char *password, apr_pool_t *pool, wa_identity *identity,
+                          wa_step *out)
+{
     krb5_creds creds;
-    krb5_error_code code = krb5_init_context(&ctx);
+    krb5_error_code code;
 
     memset(&creds, 0, sizeof(creds));
-    if (code != 0) {
-        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN,
-                     "libkrb5 does not start: check krb5.conf");
-        return;
-    }
-    code = krb5_parse_name(ctx, user, &client);
-    if (code == 0) {
-        code = krb5_get_init_creds_password(ctx, &creds, client, password, NULL, NULL, 0, NULL,
-                                            NULL);
-    }
+    code = krb5_get_init_creds_password(ctx, &creds, client, password, NULL, NULL, 0, NULL, NULL);
     if (code != 0) {
         fail_krb5(ctx, code, pool, out);
     }
@@ -181,6 +191,36 @@ static void judge_krb5(basic_exchange *x, const char *user, const char *password
         read_client(x, ctx, &creds, identity, out);
     }
     krb5_free_cred_contents(ctx, &creds);
+}
+
+static void judge_krb5(basic_exchange *x, const char *user, const char *password,
+                       apr_pool_t *pool, wa_identity *identity, wa_step *out)
+{
+    wa_gate *gate = (wa_gate *)(uintptr_t)&x->trust->kdc;
+    krb5_context ctx = NULL;
+    krb5_principal client = NULL;
+    krb5_error_code code;
+
+    if (krb5_init_context(&ctx) != 0) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN,
+                     "libkrb5 does not start: check krb5.conf");
+        return;
+    }
+    code = krb5_parse_name(ctx, user, &client);
+    if (code != 0) {
+        fail_krb5(ctx, code, pool, out);
+    }
+    else if (!is_known_realm(ctx, x->trust, client)) {
+        wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
+                     "neither the default realm nor one of WinAuthDomain");
+    }
+    else if (!wa_gate_enter(gate)) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
+    }
+    else {
+        exchange_krb5(x, ctx, client, password, pool, identity, out);
+        wa_gate_leave(gate);
+    }
     krb5_free_principal(ctx, client);
     krb5_free_context(ctx);
 }

@@ -13,6 +13,7 @@
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
+#include <krb5.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -289,37 +290,25 @@ static void ntlm_failure(const gss_exchange *x, OM_uint32 major, OM_uint32 minor
 }
 
 /* SPNEGO replaces the mechanism's minor status by a number of its own, and its major one by
- * GSS_S_FAILURE.  The Kerberos token inside, judged once more without SPNEGO around it, fails for
- * the same cause and names it.  Only asked after a failure, and what it says never lets anybody
- * in.  Where SPNEGO itself found fault (any other major status) the token was right, and would
- * now be a replay. */
-static void ask_why(const gss_exchange *x, const wa_gsscred *cred, wa_span inner,
-                    OM_uint32 *major, OM_uint32 *minor)
+ * GSS_S_FAILURE.  The Kerberos token inside, tried once more without SPNEGO around it and without
+ * a replay cache, fails for the same cause and names it; if it does not fail, it was a replay.
+ * Only asked after a failure, and what it says never lets anybody in. */
+static void ask_why(const gss_exchange *x, wa_span inner, OM_uint32 *major, OM_uint32 *minor)
 {
-    gss_buffer_desc in = { inner.n, (void *)(uintptr_t)inner.p };
-    gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
-    gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
     OM_uint32 inner_minor = 0;
     OM_uint32 inner_major;
-    OM_uint32 ignored;
 
     if (x->kind != WA_GSSCRED_SPNEGO_KRB5 || wa_token_sniff(inner) != WA_TOKEN_KRB5
         || GSS_ROUTINE_ERROR(*major) != GSS_S_FAILURE) {
         return;
     }
-    inner_major =
-        gss_accept_sec_context(&inner_minor, &ctx, wa_gsscred_handle(cred, WA_GSSCRED_KRB5), &in,
-                               GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
-    if (GSS_ERROR(inner_major)) {
-        *major = inner_major;
-        *minor = inner_minor;
-    }
-    gss_release_buffer(&ignored, &answer);
-    gss_delete_sec_context(&ignored, &ctx, GSS_C_NO_BUFFER);
+    inner_major = wa_gsscred_try(x->trust, inner, &inner_minor);
+    *major = GSS_ERROR(inner_major) ? inner_major : *major;
+    *minor = GSS_ERROR(inner_major) ? inner_minor : (OM_uint32)KRB5KRB_AP_ERR_REPEAT;
 }
 
-static void accept_failed(gss_exchange *x, const wa_gsscred *cred, wa_span inner, OM_uint32 major,
-                          OM_uint32 minor, apr_pool_t *pool, wa_step *out)
+static void accept_failed(gss_exchange *x, wa_span inner, OM_uint32 major, OM_uint32 minor,
+                          apr_pool_t *pool, wa_step *out)
 {
     wa_verdict verdict;
     wa_reason reason;
@@ -328,7 +317,7 @@ static void accept_failed(gss_exchange *x, const wa_gsscred *cred, wa_span inner
         ntlm_failure(x, major, minor, pool, out);
         return;
     }
-    ask_why(x, cred, inner, &major, &minor);
+    ask_why(x, inner, &major, &minor);
     wa_gsserror_map(major, minor, &verdict, &reason);
     wa_step_fail(out, verdict, reason,
                  wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool));
@@ -358,7 +347,7 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
                                GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
 
     if (GSS_ERROR(major)) {
-        accept_failed(x, cred, inner, major, minor, pool,
+        accept_failed(x, inner, major, minor, pool,
                       out); /* an error token stays here: 401 says enough */
     }
     else {
@@ -402,13 +391,13 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
         delete_context(x);
         return;
     }
-    if (x->judged && !wa_authority_enter(x->trust->authority)) {
+    if (x->judged && !wa_gate_enter(&x->trust->authority->gate)) {
         wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
     }
     else {
         accept_token(x, cred, token, inner, request_pool, out);
         if (x->judged) { /* then gss-ntlmssp has waited for it as well */
-            wa_authority_leave(x->trust->authority);
+            wa_gate_leave(&x->trust->authority->gate);
         }
     }
     wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);

@@ -97,16 +97,25 @@ static OM_uint32 import_acceptor(const wa_trust *trust, OM_uint32 *minor, gss_na
     return gss_import_name(minor, &text, type, out);
 }
 
-/* An acceptor credential for mech out of the keytab, or of the default one. */
+/* An acceptor credential for mech out of the keytab, or of the default one; with a replay cache,
+ * or without one where nothing is decided by it. */
 static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_desc *mech,
-                         OM_uint32 *minor, gss_cred_id_t *out)
+                         bool replays, OM_uint32 *minor, gss_cred_id_t *out)
 {
-    gss_key_value_element_desc element = { "keytab", trust->keytab };
-    gss_key_value_set_desc store = { 1, &element };
+    gss_key_value_element_desc elements[2];
+    gss_key_value_set_desc store = { 0, elements };
     gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)mech };
 
+    if (trust->keytab != NULL) {
+        elements[store.count].key = "keytab";
+        elements[store.count++].value = trust->keytab;
+    }
+    if (!replays) {
+        elements[store.count].key = "rcache";
+        elements[store.count++].value = "none:";
+    }
     return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_ACCEPT,
-                                 trust->keytab != NULL ? &store : NULL, out, NULL, NULL);
+                                 store.count > 0 ? &store : NULL, out, NULL, NULL);
 }
 
 static OM_uint32 restrict_to(gss_cred_id_t cred, const gss_OID_desc *mech, OM_uint32 *minor)
@@ -125,10 +134,10 @@ static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *
     OM_uint32 major = import_acceptor(trust, minor, &name);
 
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &wa_gss_mech_krb5, minor, &cred->plain);
+        major = acquire(trust, name, &wa_gss_mech_krb5, true, minor, &cred->plain);
     }
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &mech_spnego, minor, &cred->spnego);
+        major = acquire(trust, name, &mech_spnego, true, minor, &cred->spnego);
     }
     if (!GSS_ERROR(major)) {
         major = restrict_to(cred->spnego, &wa_gss_mech_krb5, minor);
@@ -146,12 +155,36 @@ static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
     return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
 }
 
+OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, OM_uint32 *minor)
+{
+    gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
+    gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
+    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
+    gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
+    gss_name_t name;
+    OM_uint32 ignored;
+    OM_uint32 major = import_acceptor(trust, minor, &name);
+
+    if (!GSS_ERROR(major)) {
+        major = acquire(trust, name, &wa_gss_mech_krb5, false, minor, &cred);
+    }
+    if (!GSS_ERROR(major)) {
+        major = gss_accept_sec_context(minor, &ctx, cred, &in, GSS_C_NO_CHANNEL_BINDINGS, NULL,
+                                       NULL, &answer, NULL, NULL, NULL);
+    }
+    gss_release_buffer(&ignored, &answer);
+    gss_delete_sec_context(&ignored, &ctx, GSS_C_NO_BUFFER);
+    gss_release_cred(&ignored, &cred);
+    gss_release_name(&ignored, &name);
+    return major;
+}
+
 bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const char **detail)
 {
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
-    OM_uint32 major = acquire(trust, GSS_C_NO_NAME, &wa_gss_mech_krb5, &minor, &cred);
+    OM_uint32 major = acquire(trust, GSS_C_NO_NAME, &wa_gss_mech_krb5, true, &minor, &cred);
 
     if (GSS_ERROR(major)) {
         *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool);

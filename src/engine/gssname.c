@@ -31,8 +31,7 @@ static bool krb5_account(const wa_trust *trust, const char *client, const char *
 {
     wa_span name, realm, ignored, own_realm;
 
-    if (client == NULL || !wa_account_split_principal(client, &name, &realm)
-        || strncmp(client, "WELLKNOWN/", 10) == 0) { /* RFC 6112: anonymous is no identity */
+    if (client == NULL || !wa_account_split_principal(client, &name, &realm)) {
         return false;
     }
     out->name = apr_pstrmemdup(pool, (const char *)name.p, name.n);
@@ -87,7 +86,7 @@ static bool read_pac(gss_name_t client, apr_pool_t *pool, wa_identity *identity)
         good = account != NULL && domain != NULL;
     }
     if (good) {
-        identity->sid = apr_pstrdup(pool, sid);
+        identity->sid = logon.sid.count > 0 ? apr_pstrdup(pool, sid) : NULL;
         identity->account.name = account;
         identity->account.domain = identity->account.home ? domain : identity->account.domain;
     }

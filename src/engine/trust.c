@@ -20,10 +20,13 @@ const char *wa_trust_domain(const wa_trust *trust, const char *realm)
 
 void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild)
 {
+    /* half of them may hang in a daemon, the others go on serving */
+    apr_uint32_t limit = threads > 1 ? (apr_uint32_t)threads / 2 : 1;
+
     wa_gsscred_open(trust, pchild);
+    trust->kdc.limit = limit;
     if (trust->authority != NULL) {
-        /* half of them may hang in it, the others go on serving */
-        trust->authority->limit = threads > 1 ? (apr_uint32_t)threads / 2 : 1;
+        trust->authority->gate.limit = limit;
         trust->authority->open(trust->authority, pchild);
     }
 }

@@ -7,6 +7,7 @@
 #define WA_ENGINE_TRUST_H
 
 #include "engine/authority.h"
+#include "engine/gate.h"
 #include "engine/spares.h"
 
 #include <apr_tables.h>
@@ -17,6 +18,7 @@ typedef struct wa_trust {
     wa_authority *authority; /* who judges NTLM, or NULL: NTLM is neither offered nor accepted */
     bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
     const apr_table_t *realms; /* realm -> NetBIOS domain */
+    wa_gate kdc;               /* before whatever may make a thread wait for a KDC */
     bool spnego_ntlm;          /* NTLM may be negotiated inside SPNEGO */
     wa_spares *krb5_spares;    /* acceptor credentials for Kerberos; per child process */
     wa_spares *ntlm_spares;    /* and for NTLM inside SPNEGO */

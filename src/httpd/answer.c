@@ -304,10 +304,10 @@ void wa_answer_settle(request_rec *r)
     else if (r->status == role->status) {
         settle_refusal(r, role->challenge);
     }
-    else if (record->final_line != NULL
-             && apr_table_get(r->err_headers_out, role->challenge) == NULL) {
-        /* httpd forgets the error headers of an answer that becomes an error on its way out: a
-         * 416 */
+    else if (record->final_line != NULL) {
+        /* exactly this line: an application's own would be a second one with data, and httpd forgets
+         * the error headers of an answer that becomes an error on its way out (a 416) */
+        apr_table_unset(r->headers_out, role->challenge);
         apr_table_setn(r->err_headers_out, role->challenge, record->final_line);
     }
 }

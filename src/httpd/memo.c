@@ -13,18 +13,21 @@ struct wa_memo {
     unsigned char digest[WA_BASIC_DIGEST_LEN];
     const wa_trust *trust;
     const wa_identity *identity; /* NULL: nothing remembered */
+    apr_int64_t served;          /* requests recalled for, not counting the one that proved it */
 };
 
-const wa_identity *wa_memo_find(const request_rec *r, const wa_trust *trust, wa_span credentials)
+const wa_identity *wa_memo_find(const request_rec *r, const wa_trust *trust, wa_span credentials,
+                                apr_int64_t **served_out)
 {
     const wa_slot *slot = wa_slot_find(r);
-    const wa_memo *memo = slot != NULL ? slot->memo : NULL;
+    wa_memo *memo = slot != NULL ? slot->memo : NULL;
     unsigned char digest[WA_BASIC_DIGEST_LEN];
 
     if (memo == NULL || memo->identity == NULL || memo->trust != trust
         || !wa_basic_digest(memo->salt, SALT_LEN, credentials, digest)) {
         return NULL;
     }
+    *served_out = &memo->served;
     return wa_secret_equal(digest, memo->digest, sizeof(digest)) ? memo->identity : NULL;
 }
 
@@ -40,6 +43,7 @@ void wa_memo_keep(const request_rec *r, const wa_trust *trust, wa_span credentia
     }
     apr_pool_clear(memo->pool);
     memo->identity = NULL;
+    memo->served = 0;
     if (apr_generate_random_bytes(memo->salt, SALT_LEN) == APR_SUCCESS
         && wa_basic_digest(memo->salt, SALT_LEN, credentials, memo->digest)) {
         memo->trust = trust;

@@ -9,8 +9,10 @@
 #include <httpd.h>
 
 /* The identity that these credentials ("user:password") proved before on r's connection under
- * trust, or NULL.  It lives until the next wa_memo_keep there. */
-const wa_identity *wa_memo_find(const request_rec *r, const wa_trust *trust, wa_span credentials);
+ * trust, or NULL.  It lives until the next wa_memo_keep there.  *served_out counts how often it
+ * was recalled; the caller's to raise. */
+const wa_identity *wa_memo_find(const request_rec *r, const wa_trust *trust, wa_span credentials,
+                                apr_int64_t **served_out);
 
 /* Remembers that they proved identity, which is copied. */
 void wa_memo_keep(const request_rec *r, const wa_trust *trust, wa_span credentials,

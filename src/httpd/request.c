@@ -162,7 +162,7 @@ static int begin(request_rec *r, wa_facts *f)
     apr_pool_t *pool;
 
     if (f->slot == NULL) {
-        f->slot = f->stream ? wa_slot_temporary(r->pool) : wa_slot_make(r);
+        f->slot = f->stream ? wa_slot_temporary(wa_channel_top(r)->pool) : wa_slot_make(r);
     }
     pool = wa_slot_fresh_pool(f->slot);
     f->slot->scheme = f->header.scheme;
@@ -172,28 +172,33 @@ static int begin(request_rec *r, wa_facts *f)
 }
 
 /* Has the login served its time?  The limits are those of the section it is about to serve. */
-static bool is_spent(const wa_facts *f, const wa_identity *identity)
+static bool is_spent(const wa_facts *f, const wa_identity *identity, apr_int64_t served)
 {
     wa_limit limit = wa_dir_persist_limit(f->section);
     apr_time_t now = apr_time_now();
 
     return (identity->expires != 0 && now >= identity->expires)
            || (limit.seconds != 0 && now - identity->proved >= apr_time_from_sec(limit.seconds))
-           || (limit.requests != 0 && f->slot->served >= limit.requests);
+           || (limit.requests != 0 && served >= limit.requests);
 }
 
 /* A password that was right on this connection before: not asked about again, but no login
  * either, for a request without it gets nothing. */
 static const wa_identity *recall(request_rec *r, const wa_facts *f)
 {
-    const wa_identity *identity = f->event == WA_EVENT_BASIC && f->slot != NULL && !f->proxied
-                                      ? wa_memo_find(r, f->trust, f->token)
-                                      : NULL;
+    const wa_identity *identity;
+    apr_int64_t *served = NULL;
 
-    return identity != NULL && !is_spent(f, identity) && wa_facts_accepts(f, identity)
-                   && !wa_dir_persist_single_request(f->section)
-               ? identity
-               : NULL;
+    if (f->event != WA_EVENT_BASIC || f->slot == NULL || f->proxied
+        || wa_dir_persist_single_request(f->section)) {
+        return NULL;
+    }
+    identity = wa_memo_find(r, f->trust, f->token, &served);
+    if (identity == NULL || is_spent(f, identity, *served) || !wa_facts_accepts(f, identity)) {
+        return NULL;
+    }
+    (*served)++;
+    return identity;
 }
 
 /* Without credentials of ours: a challenge, or where they are optional an anonymous request. */
@@ -212,7 +217,7 @@ static int reuse(request_rec *r, wa_facts *f)
 {
     const wa_identity *identity = f->slot->identity;
 
-    if (is_spent(f, identity)) {
+    if (is_spent(f, identity, f->slot->served)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
@@ -307,6 +312,11 @@ static int inherit(request_rec *r, const wa_request *origin)
         && admit(r, origin->identity)) {
         return OK;
     }
+    if (origin->identity == NULL && origin->reason == WA_REASON_ANONYMOUS
+        && wa_dir_optional(f.section)) {
+        wa_publish_reason(r, WA_REASON_ANONYMOUS);
+        return OK;
+    }
     if (origin->identity != NULL && r->main == NULL && !is_error_document(r)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
@@ -324,10 +334,10 @@ static void hand_up(request_rec *r, const wa_request *own)
 
     wa_publish_reason(top, own->reason);
     record->identity = own->identity;
-    record->final_line = own->final_line;
+    record->final_line = apr_pstrdup(top->pool, own->final_line); /* NULL stays NULL */
     record->leg = own->leg;
     record->hidden = own->hidden;
-    if (own->identity != NULL) {
+    if (own->identity != NULL && top->user == NULL) {
         top->user = apr_pstrdup(top->pool, r->user);
         top->ap_auth_type = r->ap_auth_type;
         wa_answer_watch(top);

@@ -35,6 +35,12 @@ def results(paths):
     return seen
 
 
+def died(paths):
+    """Test files that did not end as a test file does."""
+    return [line.strip() for path in paths for line in open(path, encoding="utf-8", errors="replace")
+            if re.search(r"^Dubious|No plan found|FAILED--", line)]
+
+
 def verdict(number, how, seen):
     passed, failed = seen.get(number, (0, 0))
     if failed:
@@ -52,7 +58,9 @@ def print_table(paths):
         print("%3d  %-6s  %-7s  %s%s" % (number, level, result, what, note))
     counts = {result: sum(row[2] == result for row in rows) for result in ("pass", "FAIL", "MISSING", "n/a")}
     print("items: " + ", ".join("%d %s" % (counts[r], r) for r in counts))
-    return 1 if counts["FAIL"] or counts["MISSING"] else 0
+    for line in died(paths):
+        print(line)
+    return 1 if counts["FAIL"] or counts["MISSING"] or died(paths) else 0
 
 
 def readme(write):

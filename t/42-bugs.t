@@ -1,0 +1,101 @@
+# Defects that were found by reading the source; each block is named after its defect.
+
+use strict;
+use warnings FATAL => 'all';
+use Apache::Test qw(-withtestmore);
+use lib 't/lib', 'lib';
+use WinAuth::Client;
+use WinAuth::Server;
+use WinAuth::Suite;
+use MIME::Base64 'encode_base64';
+
+my $SERVER = <<"END";
+WinAuthKeytab $ENV{WA_KDC}/http.keytab
+WinAuthDomain WINAUTH.TEST WINAUTH
+END
+
+# server(CONFIG, FILES...): a server that is up.
+sub server {
+    my ($config, @files) = @_;
+    my $server = WinAuth::Server->new($SERVER . $config);
+    $server->file("htdocs/$_", "page $_\n") for @files;
+    return $server->start;
+}
+
+sub status {
+    my ($server, $path) = @_;
+    my $r = WinAuth::Client->new($server->{port})->get($path);
+    return $r->{status};
+}
+
+sub basic {
+    my ($user, $password) = @_;
+    return (Authorization => 'Basic ' . encode_base64("$user:$password", ''));
+}
+
+# --- the final token of an index look-up was kept in the look-up's pool, which mod_dir frees
+{
+    my $server = server(<<'END', 'index.html');
+WinAuthNTLMAuthority none
+DirectoryIndex one.html two.html three.html index.html
+<LocationMatch "^/two\.">
+  AuthType WinAuth
+  Require valid-user
+</LocationMatch>
+END
+    for my $try (1 .. 5) {
+        my $token = WinAuth::Token->spnego('alice');
+        my $r = WinAuth::Client->new($server->{port})->get('/', Authorization => 'Negotiate ' . $token->step);
+        is $r->{status}, 200, "look-up, try $try: the page";
+        $token->step($r->token('Negotiate'));
+        ok $token->is_complete, "look-up, try $try: with the whole final token";
+    }
+    unlike $server->error_log, qr/exit signal/, 'look-up: no process died';
+}
+
+# --- an anonymous page of an optional section was refused its own parts
+{
+    my $server = server(<<'END', 'index.html');
+WinAuthNTLMAuthority none
+<Location "/">
+  AuthType WinAuth
+  WinAuthOptional On
+  Require all granted
+</Location>
+<Files "index.html">
+  SetEnv made 1
+</Files>
+END
+    is status($server, '/index.html'), 200, 'optional: the page itself';
+    is status($server, '/'), 200, 'optional: the page as an index';
+}
+
+# --- a remembered password knew no limit of requests; a client could choose the KDC
+{
+    my $server = server(<<'END', 'index.html');
+WinAuthNTLMAuthority none
+<Location "/">
+  AuthType WinAuth
+  WinAuthProviders Basic
+  WinAuthPersistLimit requests=2
+  Require valid-user
+</Location>
+END
+    my $client = WinAuth::Client->new($server->{port});
+    my @statuses;
+    for (1 .. 7) {
+        my $r = $client->get('/index.html', basic('alice', PW));
+        push @statuses, $r->{status};
+    }
+    is "@statuses", '200 200 200 200 200 200 200', 'Basic: every request is served';
+    my @asked = $server->error_log =~ /logged in by Kerberos/g;
+    is scalar(@asked), 3, 'Basic: and every third asks the KDC';
+    for my $user ('alice@NOWHERE.TEST', 'alice@', '@', 'alice@winauth.test') {
+        my $r = WinAuth::Client->new($server->{port})->get('/index.html', basic($user, PW));
+        is $r->{status}, 401, "Basic, $user: 401";
+        ok $server->logged('access.log', qr/ 401 1 \d+ (?:unknown-user|bad-token)$/m), "Basic, $user: nobody knows";
+    }
+    unlike $server->error_log, qr/authority-down/, 'Basic: a wrong realm is no outage';
+}
+
+done_testing;
