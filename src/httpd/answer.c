@@ -305,8 +305,8 @@ void wa_answer_settle(request_rec *r)
         settle_refusal(r, role->challenge);
     }
     else if (record->final_line != NULL) {
-        /* exactly this line: an application's own would be a second one with data, and httpd forgets
-         * the error headers of an answer that becomes an error on its way out (a 416) */
+        /* exactly this line: an application's own would be a second one with data, and httpd
+         * forgets the error headers of an answer that becomes an error on its way out (a 416) */
         apr_table_unset(r->headers_out, role->challenge);
         apr_table_setn(r->err_headers_out, role->challenge, record->final_line);
     }
