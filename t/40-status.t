@@ -172,7 +172,7 @@ for my $how ([ Kerberos => \&kerberos ], [ NTLM => \&ntlm ]) {
     is $r->{status}, 401, "$name, 401 from the application";
     isnt $r->offers, '', "$name, 401 from the application: has a challenge, as every 401 must";
     is scalar(grep { /^Negotiate/ } $r->all('WWW-Authenticate')), 1, "$name, 401 from the application: Negotiate once";
-    is log_line($client)->{status}, '401 3 5', "$name, 401 from the application: sub-status";
+    is log_line($client)->{status}, '401 5 5', "$name, 401 from the application: sub-status";
     is log_line($client)->{reason}, 'not-authorized', "$name, 401 from the application: reason";
     is bare_user($client, 'both'), $ALICE, "$name, 401 from the application: the login holds";
     $r = $client->get('/w/both/env.pl?status=401');

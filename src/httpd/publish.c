@@ -144,17 +144,14 @@ void wa_publish_register(void)
                                   (ap_filter_type)(AP_FTYPE_TRANSCODE - 1));
 }
 
-/* The outcome at the end of a request: a login whose answer is 401 all the same was refused by
- * the application. */
-static wa_reason final_reason(const request_rec *first, const request_rec *last,
-                              const wa_request *record)
+/* True iff a login's answer is a 401 (or 407) that neither we nor authorization gave: the
+ * application's own. */
+static bool refused_by_application(const request_rec *first, const request_rec *last,
+                                   const wa_request *record)
 {
-    if (record->reason == WA_REASON_OK
-        && (first->status == wa_channel_role(first)->status
-            || last->status == wa_channel_role(last)->status)) {
-        return WA_REASON_NOT_AUTHORIZED;
-    }
-    return record->reason;
+    return record->reason == WA_REASON_OK
+           && (first->status == wa_channel_role(first)->status
+               || last->status == wa_channel_role(last)->status);
 }
 
 /* log_transaction, before every logger.  After an internal redirect the loggers look at the last
@@ -182,6 +179,13 @@ int wa_publish_log(request_rec *r)
     if (last->user == NULL) {
         last->user = r->user; /* an error page has no user, the request for which it stands has */
     }
-    set_variables(last, final_reason(r, last, record));
+    if (refused_by_application(r, last, record)) {
+        set_variables(last, WA_REASON_NOT_AUTHORIZED);
+        set_variable(last, "WINAUTH_SUBSTATUS",
+                     "5"); /* IIS tells the two apart: 401.3 and 401.5 */
+    }
+    else {
+        set_variables(last, record->reason);
+    }
     return DECLINED;
 }
