@@ -412,4 +412,17 @@ for my $case ([ '127.0.0.1', 1 ], [ '192.0.2.0/24 127.0.0.0/8', 1 ], [ '192.0.2.
         'Cache-Control: private beside what the site says itself';
 }
 
+# obs-fold (RFC 7230 section 3.2.4): httpd joins the lines before anybody sees them
+{
+    my $client = connection();
+    my $token = WinAuth::Token->ntlm('alice', PW);
+    $client->raw("GET /w/both/index.html HTTP/1.1\r\nHost: localhost\r\nAuthorization: NTLM\r\n " . $token->step
+                 . "\r\n\r\n");
+    my $r = $client->response('GET');
+    is $r->{status}, 401, 'a folded header: a leg';
+    my $answer = $token->step($r->token('NTLM'));
+    $client->raw("GET /w/both/index.html HTTP/1.1\r\nHost: localhost\r\nAuthorization:\r\n\tNTLM $answer\r\n\r\n");
+    is $client->response('GET')->{status}, 200, 'a folded header: a login';
+}
+
 done_testing;
