@@ -98,4 +98,28 @@ END
     unlike $server->error_log, qr/authority-down/, 'Basic: a wrong realm is no outage';
 }
 
+# --- a login over clear text was inherited by a section that requires TLS
+{
+    my $server = WinAuth::Server->new($SERVER . <<'END');
+WinAuthNTLMAuthority none
+<Location "/">
+  AuthType WinAuth
+  Require valid-user
+  ErrorDocument 404 /secret.html
+</Location>
+<Location "/secret.html">
+  WinAuthRequireTLS On
+</Location>
+END
+    $server->file('htdocs/secret.html', "secret\n");
+    $server->start;
+    my $client = WinAuth::Client->new($server->{port});
+    my $token = WinAuth::Token->spnego('alice');
+    my $r = $client->get('/missing', Authorization => 'Negotiate ' . $token->step);
+    is $r->{status}, 404, 'TLS: the page is missing';
+    unlike $r->{body}, qr/secret/, 'TLS: and what stands for it is not sent in the clear';
+    ok $server->logged('error.log', qr/WA0101: tls-required/), 'TLS: with its reason';
+    is $client->get('/secret.html')->{status}, 403, 'TLS: as when it is asked for itself';
+}
+
 done_testing;

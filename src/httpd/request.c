@@ -308,6 +308,9 @@ static int inherit(request_rec *r, const wa_request *origin)
     wa_facts f;
 
     wa_facts_section(r, &f);
+    if (wa_dir_require_tls(f.section) && !wa_channel_is_tls(r)) {
+        return wa_answer_refuse(r, WA_REASON_TLS_REQUIRED, NULL);
+    }
     if (origin->identity != NULL && wa_facts_accepts(&f, origin->identity)
         && admit(r, origin->identity)) {
         return OK;
