@@ -302,7 +302,11 @@ static void ask_why(const gss_exchange *x, wa_span inner, OM_uint32 *major, OM_u
         || GSS_ROUTINE_ERROR(*major) != GSS_S_FAILURE) {
         return;
     }
-    inner_major = wa_gsscred_try(x->trust, inner, &inner_minor);
+    inner_major = wa_gsscred_try(x->trust, inner, false, &inner_minor);
+    if (!GSS_ERROR(
+            inner_major)) { /* then the replay cache it was: has it the token, or trouble? */
+        inner_major = wa_gsscred_try(x->trust, inner, true, &inner_minor);
+    }
     *major = GSS_ERROR(inner_major) ? inner_major : *major;
     *minor = GSS_ERROR(inner_major) ? inner_minor : (OM_uint32)KRB5KRB_AP_ERR_REPEAT;
 }

@@ -155,7 +155,7 @@ static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
     return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
 }
 
-OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, OM_uint32 *minor)
+OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, OM_uint32 *minor)
 {
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
@@ -166,7 +166,7 @@ OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, OM_uint32 *minor)
     OM_uint32 major = import_acceptor(trust, minor, &name);
 
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &wa_gss_mech_krb5, false, minor, &cred);
+        major = acquire(trust, name, &wa_gss_mech_krb5, replays, minor, &cred);
     }
     if (!GSS_ERROR(major)) {
         major = gss_accept_sec_context(minor, &ctx, cred, &in, GSS_C_NO_CHANNEL_BINDINGS, NULL,

@@ -42,9 +42,9 @@ void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscre
  * why. */
 bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const char **detail);
 
-/* Accepts a bare Kerberos token without looking into the replay cache or writing to it, to learn
- * what is wrong with it; the context is thrown away.  Returns the major status. */
-OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, OM_uint32 *minor);
+/* Accepts a bare Kerberos token, to learn what is wrong with it; the context is thrown away.
+ * Without replays the replay cache is neither read nor written to.  Returns the major status. */
+OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, OM_uint32 *minor);
 
 /* True iff the GSSAPI library of this machine has the mechanism. */
 bool wa_gss_has_mech(const gss_OID_desc *mech);
