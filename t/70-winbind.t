@@ -1,127 +1,26 @@
 # NTLM by winbind, and Kerberos, in a real Active Directory domain (Samba's), in a world of its own.
-#
-# The first process makes the domain and runs this file once more inside its world.
 
 use strict;
 use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 use Cwd 'abs_path';
 use File::Basename 'dirname';
-use MIME::Base64 'decode_base64', 'encode_base64';
-use POSIX ();
-use Time::HiRes 'sleep', 'time';
+use MIME::Base64 'encode_base64';
+use Time::HiRes 'time';
 use lib 't/lib', 'lib';
-use WinAuth::Client;
-use WinAuth::Der;
+use WinAuth::AD;
 use WinAuth::Ntlm;
 use WinAuth::Run;
-use WinAuth::Server;
 use WinAuth::Token;
 
-plan skip_all => 'a domain controller needs root, for namespaces of its own' if $> != 0;
+my $ad = WinAuth::AD->world;
 
 my $T = abs_path(dirname(__FILE__));
-my $AD = $ENV{WA_AD_DIR} ||= "$ENV{WA_TMP}/ad";
-
-sub ad {
-    my (@args) = @_;
-    my $run = run({}, "$T/lib/ad.sh", @args);
-    die "ad.sh @args: $run->{out}$run->{err}" if $run->{exit};
-    return $run;
-}
-
-if (!$ENV{WA_IN_WORLD}) {
-    my $status = 255;
-    eval {
-        local $SIG{TERM} = local $SIG{INT} = local $SIG{HUP} = sub { die "ended by a signal\n" };
-        ad('provision');
-        # Without a threshold Samba does not count wrong passwords.
-        my $conf = run({}, qw(samba-tool domain passwordsettings set --account-lockout-threshold=1000 -H),
-                       "$AD/dc/private/sam.ldb", '-s', "$AD/dc/smb.conf");
-        die "passwordsettings: $conf->{err}" if $conf->{exit};
-        ad('start');
-        local @ENV{qw(WA_IN_WORLD KRB5_CONFIG)} = (1, "$AD/world/krb5.conf");
-        delete local $ENV{NTLM_USER_FILE};
-        $status = system "$T/lib/ad.sh", 'exec', $^X, (map { "-I$_" } @INC), abs_path(__FILE__);
-        $status = $status & 127 ? 255 : $status >> 8;
-        1;
-    } or print "Bail out!  $@";
-    system "$T/lib/ad.sh", 'stop';
-    POSIX::_exit($status);
-}
-
 my $PW = 'Passw0rd-alice';
 my $JOERG = "j\xc3\xb6rg";
 my $SID = qr/^S-1-5-21-1111111111-2222222222-3333333333-\d+$/;
-my $count = 0;
-
-my $server = WinAuth::Server->new(<<"END");
-LoadModule cgid_module $ENV{WA_MODULES}/mod_cgid.so
-ScriptSock $AD/cgisock
-AddHandler cgi-script .pl
-AliasMatch ^/w/[^/]+/(.*)\$ $T/htdocs/site/\$1
-WinAuthKeytab $AD/http.keytab
-WinAuthNTLMAuthority winbind
-<Directory $T/htdocs>
-  Options +ExecCGI
-  Require all granted
-</Directory>
-<Location /w/>
-  AuthType WinAuth
-  AuthName tests
-  Require valid-user
-</Location>
-<Location /w/negotiate/>
-  WinAuthProviders Negotiate
-</Location>
-<Location /w/ntlm/>
-  WinAuthProviders NTLM
-</Location>
-END
-$server->start;
+my $server = site($ad);
 my $URL = "http://www.ad.test:$server->{port}";
-
-sub address {
-    my ($section) = @_;
-    return "/w/$section/env.pl/login-" . ++$count;
-}
-
-# outcome(PATH, PATTERN): "USER STATUS REASON" of the lines of this address, once the last one matches.
-sub outcome {
-    my ($path, $pattern) = @_;
-    my @lines;
-    for (1 .. 60) {
-        @lines = map { /^(\S+) "\w+ \Q$path\E HTTP\S+ (.*)$/ ? "$1 $2" : () } split /\n/, $server->access_log;
-        last if @lines && $lines[-1] =~ ($pattern || qr/./);
-        sleep 0.05;
-    }
-    return join '|', @lines;
-}
-
-sub environment {
-    my ($text) = @_;
-    return { map { /^(\w+)=(.*?)\s*$/ ? ($1 => $2) : () } split /\n/, $text };
-}
-
-sub identity {
-    my $seen = environment($_[0]);
-    return join ' ', map { defined $seen->{$_} ? $seen->{$_} : '-' } qw(REMOTE_USER AUTH_TYPE WINAUTH_PACKAGE);
-}
-
-sub connection { return WinAuth::Client->new($server->{port}) }
-
-# attempt(KIND, USER, PASSWORD, DOMAIN): one login, by the client of this kind.
-sub attempt {
-    my ($kind, @words) = @_;
-    my ($section, $scheme) = $kind eq 'SPNEGO' ? ('negotiate', 'Negotiate') : ('ntlm', 'NTLM');
-    my $token = $kind eq 'SPNEGO' ? WinAuth::Token->spnego_ntlm(@words)
-              : $kind eq 'ntlm_auth' ? WinAuth::Token->ntlm(@words)
-              : WinAuth::Ntlm->new(@words);
-    my $path = address($section);
-    my $client = connection();
-    my @r = $client->login($path, $token, $scheme);
-    return { all => \@r, last => $r[-1], path => $path, client => $client, offers => $scheme };
-}
 
 my @KINDS = ('ntlm_auth', 'our own client', 'SPNEGO');
 my $DONE = 'ADTEST\\\\alice 200 0 0 ok';        # httpd doubles the backslash in its log
@@ -142,10 +41,8 @@ is WinAuth::Ntlm::pair($c, 5), 'ad.test', 'challenge: forest';
 
 # --- programs -----------------------------------------------------------------------------------
 
-my $cache = scratch('alice.ccache');
-my $kinit = run({}, 'sh', '-c', "echo $PW | kinit -c FILE:$cache alice");
-is $kinit->{exit}, 0, 'alice has a ticket' or diag $kinit->{err};
-my %KERBEROS = (KRB5CCNAME => "FILE:$cache");
+my $cache = $ad->ticket('alice', $PW);
+my %KERBEROS = (KRB5CCNAME => $cache);
 my %NOTHING = (KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => '/nonexistent');
 my %SPNEGO_NTLM = (KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => scratch('user', "ADTEST:alice:$PW\n"));
 
@@ -165,7 +62,7 @@ for my $case (
 }
 
 # Mutual authentication with the domain's own keys.
-my $gss = WinAuth::Token->client('spnego', "FILE:$cache", 'HTTP@www.ad.test');
+my $gss = WinAuth::Token->client('spnego', $cache, 'HTTP@www.ad.test');
 $r = connection()->get('/w/negotiate/env.pl', Authorization => 'Negotiate ' . $gss->step);
 is identity($r->{body}), 'ADTEST\\alice Negotiate Kerberos', 'gssapi: logged in';
 $gss->step($r->token('Negotiate'));
@@ -219,14 +116,24 @@ is scalar(keys %sids), 1, 'whatever the spelling, there is one SID';
 like((keys %sids)[0], $SID, 'which is a SID of the domain');
 # by Kerberos, whatever was typed at kinit, the PAC says who it is: the same name and SID, and no WinAuthDomain
 for my $typed (qw(alice ALICE Alice)) {
-    my $own = scratch("$typed.ccache");
-    $kinit = run({}, 'sh', '-c', "echo $PW | kinit -c FILE:$own $typed");
-    is $kinit->{exit}, 0, "Kerberos, $typed: a ticket" or diag $kinit->{err};
-    my $run = run({ KRB5CCNAME => "FILE:$own" }, qw(curl -s --negotiate -u :), "$URL/w/negotiate/env.pl");
+    my $run = run({ KRB5CCNAME => $ad->ticket($typed, $PW) }, qw(curl -s --negotiate -u :), "$URL/w/negotiate/env.pl");
     is identity($run->{out}), 'ADTEST\\alice Negotiate Kerberos', "Kerberos, $typed: is alice";
     $sids{ environment($run->{out})->{WINAUTH_SID} || '-' }++;
 }
 is scalar(keys %sids), 1, 'by Kerberos and by NTLM there is one SID';
+# a user principal name that is not made of the account's name
+for my $kind (@KINDS) {
+    for my $typed ([ 'ursula', 'ADTEST' ], [ 'uschi@ad.test', '' ]) {
+        my $login = attempt($kind, $typed->[0], 'Passw0rd-ursula', $typed->[1]);
+        like identity($login->{last}{body}), qr/^ADTEST\\ursula /, "$kind, $typed->[0]: is ursula";
+    }
+}
+for my $typed ([ 'ursula' ], [ 'uschi@ad.test', '-CE' ]) {
+    my ($name, @options) = @{$typed};
+    my $run = run({ KRB5CCNAME => $ad->ticket($name, 'Passw0rd-ursula', @options) }, qw(curl -s --negotiate -u :),
+                  "$URL/w/negotiate/env.pl");
+    is identity($run->{out}), 'ADTEST\\ursula Negotiate Kerberos', "Kerberos, $name: is ursula";
+}
 my $bob = attempt('ntlm_auth', 'bob', 'Passw0rd-bob', 'ADTEST');
 is identity($bob->{last}{body}), 'ADTEST\\bob NTLM NTLM', 'bob is bob';
 ok !$sids{ environment($bob->{last}{body})->{WINAUTH_SID} }, 'and has a SID of his own';
@@ -246,6 +153,7 @@ for my $kind (@KINDS) {
         [ 'an expired account', [ 'frank', 'Passw0rd-frank' ], 1793, 'account-expired' ],
         [ 'an expired password', [ 'gina', 'Passw0rd-gina' ], 1330, 'password-expired' ],
         [ 'a password to be changed', [ 'erin', 'Passw0rd-erin' ], 1907, 'password-must-change' ],
+        [ 'not at this hour', [ 'harry', 'Passw0rd-harry' ], 1327, 'logon-restricted' ],
     ) {
         my ($what, $words, $win32, $reason) = @{$case};
         my $login = attempt($kind, @{$words}, 'ADTEST');
@@ -259,16 +167,6 @@ for my $kind (@KINDS) {
 
 # --- who may not ---------------------------------------------------------------------------------
 
-sub samba_tool {
-    my $tool = run({}, 'samba-tool', @_, '-H', "$AD/dc/private/sam.ldb", '-s', "$AD/dc/smb.conf");
-    die "samba-tool @_: $tool->{err}" if $tool->{exit};
-    return $tool->{out};
-}
-
-samba_tool(qw(computer create WS1));
-samba_tool(qw(user setpassword WS1$ --newpassword=Passw0rd-machine));
-samba_tool(qw(user enable Guest));
-samba_tool(qw(user setpassword Guest --newpassword=Passw0rd-guest));
 for my $kind (@KINDS) {
     my $login = attempt($kind, 'WS1$', 'Passw0rd-machine', 'ADTEST');
     is $login->{last}{status}, 401, "$kind, a machine account: 401";
@@ -292,10 +190,7 @@ is outcome($lm->{path}), '- 401 1 2148074252 bad-password', 'LMv2 beside a wrong
 
 sub bad_count {
     my ($user) = @_;
-    my $search = run({}, qw(samba-tool user show), $user, '--attributes=badPwdCount', '-H', "$AD/dc/private/sam.ldb",
-                     '-s', "$AD/dc/smb.conf");
-    die "samba-tool: $search->{err}" if $search->{exit};
-    return $search->{out} =~ /^badPwdCount: (\d+)$/m ? $1 : 0;
+    return $ad->samba_tool(qw(user show), $user, '--attributes=badPwdCount') =~ /^badPwdCount: (\d+)$/m ? $1 : 0;
 }
 
 for my $kind (@KINDS) {
@@ -312,7 +207,7 @@ is bad_count('bob'), 0, 'what is refused by its shape is not asked about';
 
 # --- an outage ----------------------------------------------------------------------------------
 
-ad('stop-dc');
+$ad->sh('stop-dc');
 for my $kind (@KINDS) {
     my $start = time;
     my $login = attempt($kind, 'alice', $PW, 'ADTEST');
@@ -321,12 +216,12 @@ for my $kind (@KINDS) {
     is outcome($login->{path}), '- 503 1 2148074257 authority-down', "outage, $kind: the log";
     cmp_ok time - $start, '<', 15, "outage, $kind: soon";
 }
-$gss = WinAuth::Token->client('spnego', "FILE:$cache", 'HTTP@www.ad.test');
+$gss = WinAuth::Token->client('spnego', $cache, 'HTTP@www.ad.test');
 $r = connection()->get('/w/negotiate/env.pl', Authorization => 'Negotiate ' . $gss->step);
 is identity($r->{body}), 'ADTEST\\alice Negotiate Kerberos', 'outage: who has a ticket can still log in';
 like $server->error_log, qr/WA0101: authority-down: [^\n]*winbindd/, 'outage: the error log says what to look at';
 
-ad('start');
+$ad->sh('start');
 for my $kind (@KINDS) {
     my $login = attempt($kind, 'alice', $PW, 'ADTEST');
     is $login->{last}{status}, 200, "after the outage, $kind: 200 at the first try";

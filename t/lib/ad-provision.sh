@@ -1,27 +1,36 @@
 #!/bin/bash
-# ad-provision.sh DIR - create the domain that ad.sh runs. Called by "ad.sh provision".
+# ad-provision.sh DIR [TEMPLATE] - create the domain that ad.sh runs. Called by "ad.sh provision".
+#
+# With TEMPLATE, the directory of a domain that has never been started, it becomes a copy of that
+# one: in no time, and with nothing in it but what a fresh one has.
 #
 # What DIR then holds, apart from Samba's own files in DIR/dc:
 #   http.keytab    HTTP/www.ad.test and HTTP/localhost (AES; readable by everybody, a test key)
+#   other.keytab   HTTP/other.ad.test, another service
 #   world/         the hosts, resolv.conf and krb5.conf of the domain's world
 # For the users and groups see ad-users.py.
 set -eu
 umask 022    # httpd's workers must get at most of it
 
 D=$1
+TEMPLATE=${2:-}
 HERE=$(cd "$(dirname "$0")" && pwd)
 die() { echo "ad-provision.sh: $*" >&2; exit 1; }
 
 # The path of a Unix socket may have 107 bytes; Samba's longest ones below DIR need 36 of them.
 [ ${#D} -le 70 ] || die "$D is too long a path for Samba's sockets"
 
-rm -rf "$D/dc" "$D/world" "$D/http.keytab" "$D"/ccache-*
-mkdir -p "$D/dc/log" "$D/dc/run" "$D/dc/state" "$D/world"
+rm -rf "$D/dc" "$D/world" "$D"/*.keytab "$D"/ccache-*
+mkdir -p "$D/world"
+if [ -n "$TEMPLATE" ]; then
+    cp -a --sparse=always "$TEMPLATE/dc" "$TEMPLATE"/*.keytab "$D"
+fi
+mkdir -p "$D/dc/log" "$D/dc/run" "$D/dc/state"
 chmod 755 "$D" "$D/dc" "$D/dc/run" "$D/dc/state" "$D/world"
 
 # -s: without it, all that the machine's own smb.conf says becomes part of the domain's.
 printf '[global]\n' >"$D/dc/base.conf"
-samba-tool domain provision -s "$D/dc/base.conf" --targetdir="$D/dc" --server-role=dc \
+[ -n "$TEMPLATE" ] || samba-tool domain provision -s "$D/dc/base.conf" --targetdir="$D/dc" --server-role=dc \
     --realm=AD.TEST --domain=ADTEST --host-name=dc1 --host-ip=127.0.0.1 \
     --domain-sid=S-1-5-21-1111111111-2222222222-3333333333 --adminpass=Adm1n-Passw0rd \
     --dns-backend=SAMBA_INTERNAL --option="interfaces=lo" --option="bind interfaces only=yes" \
@@ -59,10 +68,10 @@ cat >"$D/dc/smb.conf" <<EOF
     max log size = 0
 EOF
 
-/usr/bin/python3 "$HERE/ad-users.py" "$D/dc/smb.conf" "$D/http.keytab" \
+[ -n "$TEMPLATE" ] || /usr/bin/python3 "$HERE/ad-users.py" "$D/dc/smb.conf" "$D" \
     >"$D/dc/log/users.log" 2>&1 ||
     { tail "$D/dc/log/users.log" >&2; die "cannot create the users"; }
-chmod 644 "$D/http.keytab"
+chmod 644 "$D"/*.keytab
 
 # winbindd checks NTLM logons only for processes that can enter this directory. It would make it for
 # root alone, but accepts one that is there. httpd's workers shall be able to.
@@ -72,7 +81,7 @@ chmod 750 "$D/dc/state/winbindd_privileged"
 
 cat >"$D/world/hosts" <<EOF
 127.0.0.1 localhost $(hostname)
-127.0.0.1 www.ad.test www
+127.0.0.1 www.ad.test www other.ad.test
 127.0.0.1 dc1.ad.test dc1 ad.test
 EOF
 # No name server at all: looking up any other name then fails at once.

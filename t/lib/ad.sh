@@ -1,7 +1,8 @@
 #!/bin/bash
 # ad.sh - a throw-away Samba Active Directory domain controller, in a world of its own.
 #
-#   WA_AD_DIR=DIR ad.sh provision     create the domain, its users and the keytab in DIR (6 s)
+#   WA_AD_DIR=DIR ad.sh provision     create the domain, its users and the keytabs in DIR (10 s)
+#   WA_AD_DIR=DIR ad.sh provision OLD the same by copying OLD, which was never started (no time)
 #   WA_AD_DIR=DIR ad.sh start         make the world and start the DC in it (1 s)
 #   WA_AD_DIR=DIR ad.sh exec CMD...   run CMD inside the world
 #   WA_AD_DIR=DIR ad.sh stop-dc       stop the DC alone, as in an outage; start brings it back
@@ -131,7 +132,7 @@ end() {
 case ${1:-} in
 provision)
     ! world_up || die "the world in $D exists, stop it first"
-    exec "$HERE/ad-provision.sh" "$D" ;;
+    exec "$HERE/ad-provision.sh" "$D" "${@:2}" ;;
 start)
     start ;;
 exec)
@@ -147,6 +148,6 @@ stop)
     ! world_up || kill "$(cat "$D/world.pid")"
     rm -f "$D/world.pid" "$D/samba.pid" ;;
 *)
-    echo "usage: WA_AD_DIR=DIR $0 provision | start | exec CMD... | stop-dc | stop" >&2
+    echo "usage: WA_AD_DIR=DIR $0 provision [OLD] | start | exec CMD... | stop-dc | stop" >&2
     exit 2 ;;
 esac
