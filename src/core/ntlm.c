@@ -110,11 +110,12 @@ static bool parse_av_pairs(wa_reader *r, wa_ntlm_blob *out)
             out->av_flags |= wa_reader_le32(&v);
             r->bad = v.bad;
             break;
-        case AV_TARGET_NAME:
+        case AV_TARGET_NAME: /* twice would be two answers to one question */
+            r->bad = out->target_name.n != 0;
             out->target_name = value;
             break;
         case AV_CHANNEL_BINDINGS:
-            r->bad = value.n != WA_NTLM_HASH_LEN;
+            r->bad = value.n != WA_NTLM_HASH_LEN || out->channel_bindings.n != 0;
             out->channel_bindings = value;
             break;
         default:

@@ -88,12 +88,14 @@ typedef enum {
       "the request body of an unfinished exchange exceeds WinAuthDrainLimit; connection "          \
       "closed")                                                                                    \
     X(EPA_MISSING, "epa-missing", DENY, NOTE, 1, 2148074310u,                                      \
-      "the client sent no channel binding and the section requires it")                            \
+      "no channel binding where one is required, or an empty one over TLS: the client cannot "     \
+      "make any, or did not itself speak TLS (WinAuthExtendedProtection)")                         \
     X(EPA_MISMATCH, "epa-mismatch", DENY, WARN, 1, 2148074310u,                                    \
       "the token is bound to another TLS channel: a relay, or TLS ends in front of this "          \
       "server")                                                                                    \
     X(SPN_MISMATCH, "spn-mismatch", DENY, NOTE, 1, 2148074274u,                                    \
-      "the client asked for a service name that is not in WinAuthServiceNames")                    \
+      "the client asked for a service that is not this one: a relay, or a name missing in "        \
+      "WinAuthServiceNames or ServerAlias")                                                        \
     X(UNTRUSTED_PROXY, "untrusted-proxy", DENY, WARN, 1, 5,                                        \
       "NTLM came through a proxy: name it in WinAuthTrustedProxy if it pins connections")          \
     X(TLS_REQUIRED, "tls-required", FORBIDDEN, NOTE, 4, 5,                                         \

@@ -8,6 +8,7 @@
 #define WA_ENGINE_ENGINE_H
 
 #include "core/exchange.h"
+#include "engine/binding.h"
 #include "engine/identity.h"
 #include "engine/trust.h"
 
@@ -24,7 +25,9 @@ typedef struct wa_step {
 typedef struct wa_engine wa_engine;
 struct wa_engine {
     void (*step)(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_step *out);
-    apr_pool_t *pool; /* of the exchange */
+    apr_pool_t *pool;          /* of the exchange */
+    const wa_binding *binding; /* of the channel the next token came over, or NULL when it is not
+                                  to be compared; set anew before each step, read only in it */
 };
 
 /* Raw NTLM.  trust->authority must not be NULL. */

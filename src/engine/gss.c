@@ -28,7 +28,8 @@ typedef struct gss_exchange {
     bool judged; /* our authority found the NTLM message inside right: account and sid are set */
     wa_account account;
     const char *sid;
-    const char *typed; /* domain and user of that message, for the log; or NULL */
+    wa_evidence evidence; /* of that message */
+    const char *typed;    /* domain and user of that message, for the log; or NULL */
 } gss_exchange;
 
 static apr_status_t delete_context(void *data)
@@ -145,6 +146,7 @@ static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *
     if (!wa_logon_read(&message, x->nonce, x->base.pool, &logon)) {
         return WA_REASON_BAD_TOKEN;
     }
+    wa_binding_read_ntlm(&message, x->base.binding, x->base.pool, &x->evidence);
     return judge(x, &logon, pool, out);
 }
 
@@ -193,6 +195,19 @@ typedef struct facts {
     OM_uint32 flags;
 } facts;
 
+/* A client that makes no binding and one that was not asked for it look the same to the library.
+ */
+static wa_binding_state krb5_binding(const gss_exchange *x, OM_uint32 flags)
+{
+    if (x->base.binding == NULL) {
+        return WA_BINDING_UNSEEN;
+    }
+    if (x->base.binding->data.n == 0) {
+        return WA_BINDING_UNDEFINED;
+    }
+    return (flags & GSS_C_CHANNEL_BOUND_FLAG) != 0 ? WA_BINDING_MATCH : WA_BINDING_ABSENT;
+}
+
 static void read_krb5(gss_exchange *x, const facts *f, wa_identity *identity, wa_step *out)
 {
     wa_reason reason = wa_gssname_read(x->trust, f->client, f->service, x->base.pool, identity);
@@ -205,6 +220,8 @@ static void read_krb5(gss_exchange *x, const facts *f, wa_identity *identity, wa
         return;
     }
     identity->package = WA_PACKAGE_KERBEROS;
+    identity->evidence.ticket = true;
+    identity->evidence.binding = krb5_binding(x, f->flags);
     if (f->lifetime != GSS_C_INDEFINITE) {
         identity->expires = identity->proved + apr_time_from_sec(f->lifetime);
     }
@@ -223,6 +240,7 @@ static void read_ntlm(const gss_exchange *x, wa_identity *identity, wa_step *out
     identity->package = WA_PACKAGE_NTLM;
     identity->account = x->account;
     identity->sid = x->sid;
+    identity->evidence = x->evidence;
     out->verdict = WA_VERDICT_DONE;
 }
 
@@ -241,7 +259,6 @@ static void read_identity(gss_exchange *x, wa_step *out)
     const gss_OID_desc *wanted = ntlm ? &wa_gss_mech_ntlm : &wa_gss_mech_krb5;
 
     identity->proved = apr_time_now();
-    identity->channel_bound = (f.flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
     if (GSS_ERROR(major) || f.mech == GSS_C_NO_OID || f.mech->length != wanted->length
         || memcmp(f.mech->elements, wanted->elements, wanted->length) != 0) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "unexpected mechanism");
@@ -338,17 +355,33 @@ static void accept_failed(gss_exchange *x, wa_span inner, OM_uint32 major, OM_ui
     }
 }
 
+/* The channel for the library, which compares what a Kerberos client says about it.  NTLM
+ * messages inside SPNEGO carry theirs in the open, and check_authenticate has read it. */
+static gss_channel_bindings_t channel_of(const gss_exchange *x,
+                                         struct gss_channel_bindings_struct *bindings)
+{
+    if (x->base.binding == NULL || x->base.binding->data.n == 0
+        || x->kind == WA_GSSCRED_SPNEGO_NTLM) {
+        return GSS_C_NO_CHANNEL_BINDINGS;
+    }
+    memset(bindings, 0, sizeof(*bindings));
+    bindings->application_data.value = (void *)(uintptr_t)x->base.binding->data.p;
+    bindings->application_data.length = x->base.binding->data.n;
+    return bindings;
+}
+
 /* One call into the library, and what came of it. */
 static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token, wa_span inner,
                          apr_pool_t *pool, wa_step *out)
 {
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
+    struct gss_channel_bindings_struct bindings;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
     OM_uint32 major =
         gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind), &in,
-                               GSS_C_NO_CHANNEL_BINDINGS, NULL, NULL, &answer, NULL, NULL, NULL);
+                               channel_of(x, &bindings), NULL, NULL, &answer, NULL, NULL, NULL);
 
     if (GSS_ERROR(major)) {
         accept_failed(x, inner, major, minor, pool,

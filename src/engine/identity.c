@@ -10,6 +10,7 @@ wa_identity *wa_identity_copy(const wa_identity *identity, apr_pool_t *pool)
     copy->account.domain = apr_pstrdup(pool, identity->account.domain); /* NULL stays NULL */
     copy->account.realm = apr_pstrdup(pool, identity->account.realm);
     copy->sid = apr_pstrdup(pool, identity->sid);
+    copy->evidence.spn = apr_pstrdup(pool, identity->evidence.spn);
     return copy;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/account.h"
 #include "core/header.h"
+#include "core/protection.h"
 
 #include <apr_pools.h>
 #include <apr_time.h>
@@ -19,11 +20,11 @@ typedef enum {
 typedef struct wa_identity {
     wa_account account;
     wa_package package;
-    wa_scheme scheme;   /* of the header the proof came in; set by the request layer */
-    const char *sid;    /* user SID in S-1-… form, or NULL when not known */
-    bool channel_bound; /* proved over this very TLS channel */
-    apr_time_t proved;  /* when */
-    apr_time_t expires; /* end of the ticket, or 0 when nothing ends it */
+    wa_scheme scheme;     /* of the header the proof came in; set by the request layer */
+    const char *sid;      /* user SID in S-1-… form, or NULL when not known */
+    wa_evidence evidence; /* for extended protection: what a section may ask for besides */
+    apr_time_t proved;    /* when */
+    apr_time_t expires;   /* end of the ticket, or 0 when nothing ends it */
 } wa_identity;
 
 /* A copy in pool, strings included. */

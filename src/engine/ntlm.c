@@ -69,7 +69,8 @@ static const char *typed_name(const wa_logon *logon, const char *detail, apr_poo
                         logon->user, detail != NULL ? ": " : "", detail != NULL ? detail : "");
 }
 
-static void succeed(ntlm_exchange *x, const wa_ruling *ruling, wa_step *out)
+static void succeed(ntlm_exchange *x, const wa_ntlm_authenticate *message,
+                    const wa_ruling *ruling, wa_step *out)
 {
     wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
 
@@ -77,6 +78,7 @@ static void succeed(ntlm_exchange *x, const wa_ruling *ruling, wa_step *out)
     identity->sid = ruling->sid;
     identity->package = WA_PACKAGE_NTLM;
     identity->proved = apr_time_now();
+    wa_binding_read_ntlm(message, x->base.binding, x->base.pool, &identity->evidence);
     out->verdict = WA_VERDICT_DONE;
     out->reason = WA_REASON_OK;
     out->identity = identity;
@@ -113,7 +115,7 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_MIC, typed_name(&logon, NULL, pool));
     }
     else {
-        succeed(x, &ruling, out);
+        succeed(x, &message, &ruling, out);
     }
     wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
 }

@@ -14,8 +14,9 @@ static const wa_role origin = { 0, HTTP_UNAUTHORIZED, "Authorization", "WWW-Auth
 static const wa_role proxy = { 1, HTTP_PROXY_AUTHENTICATION_REQUIRED, "Proxy-Authorization",
                                "Proxy-Authenticate" };
 
-/* mod_ssl's, or NULL without it.  Written once, before there are threads. */
+/* mod_ssl's, or NULL without.  Written once, before there are threads. */
 static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
+static APR_OPTIONAL_FN_TYPE(ssl_var_lookup) * ssl_variable;
 
 const wa_role *wa_channel_role(const request_rec *r)
 {
@@ -59,6 +60,20 @@ bool wa_channel_is_proxied(const request_rec *r)
 bool wa_channel_is_tls(const request_rec *r)
 {
     return is_https != NULL && is_https(r->connection) != 0;
+}
+
+/* OpenSSL's word about this very connection: SNI and the choice between RSA and ECDSA have been
+ * made. */
+const char *wa_channel_certificate(const request_rec *r, apr_pool_t *pool)
+{
+    static char name[] = "SSL_SERVER_CERT";
+    const char *pem;
+
+    if (ssl_variable == NULL || !wa_channel_is_tls(r)) {
+        return NULL;
+    }
+    pem = ssl_variable(pool, r->server, r->connection, (request_rec *)(uintptr_t)r, name);
+    return pem != NULL && *pem != '\0' ? pem : NULL;
 }
 
 /* The connection's own address, not one a header claims. */
@@ -123,6 +138,7 @@ void wa_channel_stay_http1(request_rec *r)
 static void find_mod_ssl(void)
 {
     is_https = APR_RETRIEVE_OPTIONAL_FN(ssl_is_https);
+    ssl_variable = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
 }
 
 void wa_channel_register(void)

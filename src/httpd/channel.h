@@ -34,6 +34,9 @@ bool wa_channel_is_tls(const request_rec *r);
  * very machine and no proxy in between. */
 bool wa_channel_is_confidential(const request_rec *r);
 
+/* The certificate this server has shown on r's connection, as PEM in pool; NULL without TLS. */
+const char *wa_channel_certificate(const request_rec *r, apr_pool_t *pool);
+
 /* NULL when the connection can carry another request after this one, else what ends it: a setting
  * of this server. */
 const char *wa_channel_server_ends(const request_rec *r);

@@ -7,6 +7,8 @@ extern module AP_MODULE_DECLARE_DATA winauth_module;
 const wa_providers wa_default_providers = { 2, { WA_SCHEME_NEGOTIATE, WA_SCHEME_NTLM }, false };
 const wa_limit wa_default_limit = { 0, 0, 0 };
 
+const wa_protection_value wa_default_protection = { 1, { .mode = WA_PROTECT_ALLOW } };
+
 void *wa_config_create_dir(apr_pool_t *pool, char *dir)
 {
     wa_dir_config *c = apr_pcalloc(pool, sizeof(*c));

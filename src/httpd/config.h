@@ -11,6 +11,8 @@
 
 extern const wa_providers wa_default_providers;
 extern const wa_limit wa_default_limit;
+extern const wa_protection_value wa_default_protection;
+#define WA_DEFAULT_PROTECTION wa_default_protection
 #define WA_DEFAULT_PROVIDERS wa_default_providers
 #define WA_DEFAULT_LIMIT wa_default_limit
 

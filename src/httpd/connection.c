@@ -51,6 +51,7 @@ void wa_slot_drop(wa_slot *slot)
     }
     empty.parent = slot->parent;
     empty.memo = slot->memo;
+    empty.binding = slot->binding;
     *slot = empty;
 }
 

@@ -21,10 +21,11 @@ typedef struct wa_slot {
     const wa_trust *trust; /* under which it runs or ran */
     wa_engine *engine;     /* != NULL iff an exchange is open */
     const wa_identity *identity; /* != NULL iff state == WA_STATE_BOUND */
-    wa_memo *memo;               /* passwords; survives wa_slot_drop; NULL iff there was none */
-    apr_int64_t served;          /* requests served by the login, not counting its own */
-    apr_pool_t *parent;          /* of pool */
-    apr_pool_t *pool;            /* of the exchange or login; NULL iff there is neither */
+    const wa_binding *binding; /* of the TLS channel; survives wa_slot_drop; NULL: not made yet */
+    wa_memo *memo;             /* passwords; survives wa_slot_drop; NULL iff there was none */
+    apr_int64_t served;        /* requests served by the login, not counting its own */
+    apr_pool_t *parent;        /* of pool */
+    apr_pool_t *pool;          /* of the exchange or login; NULL iff there is neither */
 } wa_slot;
 
 /* The slot of r's connection for the role r is served in, or NULL when it has none. */

@@ -18,6 +18,10 @@
       "On: a Kerberos login, too, holds for the connection")                                       \
     X(limit, persist_limit, "WinAuthPersistLimit", WA_DEFAULT_LIMIT,                               \
       "seconds=N and/or requests=N: how long a login may hold")                                    \
+    X(protection, protection, "WinAuthExtendedProtection", WA_DEFAULT_PROTECTION,                  \
+      "None, Allow or Require, and Proxy, ProxyCohosting, NoServiceNameCheck, AllowDotlessSpn")    \
+    X(spns, service_names, "WinAuthServiceNames", NULL,                                            \
+      "HTTP/ names of services clients may have asked for; the server's own unless given")         \
     X(format, user_format, "WinAuthUserFormat", WA_FORMAT_WINDOWS,                                 \
       "shape of REMOTE_USER: Windows, Principal or SAM")                                           \
     X(flag, require_tls, "WinAuthRequireTLS", 0,                                                   \

@@ -3,7 +3,9 @@
 #include "httpd/channel.h"
 
 #include <apr_encode.h>
+#include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 static bool lists(const wa_providers *providers, wa_scheme scheme)
 {
@@ -17,7 +19,7 @@ static bool lists(const wa_providers *providers, wa_scheme scheme)
     return false;
 }
 
-bool wa_facts_accepts(const wa_facts *f, const wa_identity *identity)
+static bool accepts_package(const wa_facts *f, const wa_identity *identity)
 {
     if (!lists(&f->providers, identity->scheme)) {
         return false;
@@ -27,6 +29,87 @@ bool wa_facts_accepts(const wa_facts *f, const wa_identity *identity)
     }
     return identity->package == WA_PACKAGE_NTLM && f->trust->authority != NULL
            && !(identity->scheme == WA_SCHEME_NEGOTIATE && f->providers.kerberos_only);
+}
+
+static bool same_name(const char *name, wa_span host)
+{
+    return strlen(name) == host.n && strncasecmp(name, (const char *)host.p, host.n) == 0;
+}
+
+static bool is_among(const apr_array_header_t *names, wa_span host)
+{
+    int i;
+
+    for (i = 0; names != NULL && i < names->nelts; i++) {
+        if (same_name(APR_ARRAY_IDX(names, i, const char *), host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ServerName and ServerAlias, the patterns among them included. */
+static bool is_servers_own(const request_rec *r, wa_span host)
+{
+    const server_rec *s = r->server;
+    const char *name = apr_pstrmemdup(r->pool, (const char *)host.p, host.n);
+    int i;
+
+    for (i = 0; s->wild_names != NULL && i < s->wild_names->nelts; i++) {
+        if (ap_strcasecmp_match(name, APR_ARRAY_IDX(s->wild_names, i, const char *)) == 0) {
+            return true;
+        }
+    }
+    return same_name(s->server_hostname, host) || is_among(s->names, host);
+}
+
+/* Is the service the client asked for one of ours?  A name without a dot means another host in
+ * each domain: only AllowDotlessSpn makes it a name, but for the server's own under Allow, where
+ * intranets are entered by short names. */
+static bool is_our_service(const request_rec *r, const wa_facts *f, const char *spn)
+{
+    wa_kind_spns listed = wa_dir_service_names(f->section);
+    wa_span host = spn != NULL ? wa_protection_host(spn) : wa_span_of(NULL, 0);
+
+    if (host.n == 0) {
+        return false;
+    }
+    if (same_name("localhost", host)) {
+        return true;
+    }
+    if (memchr(host.p, '.', host.n) == NULL && !f->protection.allow_dotless
+        && (listed != NULL || f->protection.mode != WA_PROTECT_ALLOW)) {
+        return false;
+    }
+    return listed != NULL ? is_among(listed, host) : is_servers_own(r, host);
+}
+
+wa_reason wa_facts_accepts(const request_rec *r, const wa_facts *f, const wa_identity *identity)
+{
+    const wa_evidence *e = &identity->evidence;
+
+    if (!accepts_package(f, identity)) {
+        return WA_REASON_NTLM_NOT_ALLOWED;
+    }
+    if (identity->scheme == WA_SCHEME_BASIC) {
+        return WA_REASON_OK; /* a password is bound to nothing, and its own rules hold for it */
+    }
+    return wa_protection_judge(&f->protection, f->tls, e, is_our_service(r, f, e->spn));
+}
+
+const wa_binding *wa_facts_binding(request_rec *r, wa_facts *f, const char **error)
+{
+    const char *pem;
+
+    if (!wa_protection_compares(&f->protection, f->tls)) {
+        return NULL;
+    }
+    if (f->slot->binding == NULL) {
+        pem = wa_channel_certificate(r, r->pool);
+        *error = "mod_ssl does not tell the server's certificate";
+        f->slot->binding = pem != NULL ? wa_binding_make(pem, f->slot->parent, error) : NULL;
+    }
+    return f->slot->binding;
 }
 
 bool wa_facts_may_bind(const wa_facts *f, const wa_identity *identity)
@@ -96,10 +179,16 @@ static void classify_token(request_rec *r, wa_facts *f)
     }
 }
 
+bool wa_facts_lacks_tls(const wa_facts *f)
+{
+    return (wa_dir_require_tls(f->section) && !f->tls)
+           || !wa_protection_possible(&f->protection, f->tls);
+}
+
 static void classify(request_rec *r, wa_facts *f)
 {
     f->veto = WA_REASON_OK;
-    if (wa_dir_require_tls(f->section) && !wa_channel_is_tls(r)) {
+    if (wa_facts_lacks_tls(f)) {
         f->veto = WA_REASON_TLS_REQUIRED;
         return;
     }
@@ -141,6 +230,8 @@ void wa_facts_section(request_rec *r, wa_facts *f)
     f->section = wa_config_of_request(r);
     f->trust = wa_config_of_server(r->server)->trust;
     f->providers = wa_dir_providers(f->section);
+    f->protection = wa_dir_protection(f->section).policy;
+    f->tls = wa_channel_is_tls(r);
 }
 
 void wa_facts_gather(request_rec *r, wa_facts *f)

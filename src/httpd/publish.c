@@ -67,7 +67,8 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
     r->user = apr_pstrdup(r->pool, user);
     r->ap_auth_type = (char *)wa_scheme_name(identity->scheme);
     set_variable(r, "WINAUTH_PACKAGE", wa_package_name(identity->package));
-    set_variable(r, "WINAUTH_EPA", identity->channel_bound ? "bound" : "none");
+    set_variable(r, "WINAUTH_EPA",
+                 identity->evidence.binding == WA_BINDING_MATCH ? "bound" : "none");
     if (identity->sid != NULL) {
         set_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
     }

@@ -57,16 +57,37 @@ static void remember(request_rec *r, const wa_facts *f, const wa_identity *ident
     }
 }
 
+/* A right proof that the section does not take. */
+static int turn_away(request_rec *r, wa_facts *f, wa_reason reason, const wa_identity *identity)
+{
+    const wa_account *who = &identity->account;
+    const char *spn = identity->evidence.spn;
+    const char *detail =
+        apr_psprintf(r->pool, "%s%s%s%s%s%s", who->domain != NULL ? who->domain : "",
+                     who->domain != NULL ? "\\" : "", who->name, spn != NULL ? " wanted " : "",
+                     spn != NULL ? spn : "", f->tls ? "" : ", over clear text");
+
+    if (identity->evidence.binding == WA_BINDING_UNDEFINED) {
+        detail = apr_pstrcat(r->pool, detail,
+                             ", and no channel binding is defined for this server's certificate, "
+                             "whose signature names no hash: use RSA or ECDSA",
+                             NULL);
+    }
+    drop(f);
+    return wa_answer_refuse(r, reason, detail);
+}
+
 /* The verdict DONE: here, and only here, a login comes into being. */
 static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
 {
     wa_identity *identity = step->identity;
+    wa_reason reason;
     bool bind;
 
     identity->scheme = f->header.scheme;
-    if (!wa_facts_accepts(f, identity)) {
-        drop(f);
-        return wa_answer_refuse(r, WA_REASON_NTLM_NOT_ALLOWED, NULL);
+    reason = wa_facts_accepts(r, f, identity);
+    if (reason != WA_REASON_OK) {
+        return turn_away(r, f, reason, identity);
     }
     if (f->proxied && identity->package == WA_PACKAGE_NTLM
         && identity->scheme != WA_SCHEME_BASIC) {
@@ -127,9 +148,15 @@ static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
 
 static int step(request_rec *r, wa_facts *f)
 {
+    const char *error = NULL;
     wa_step result;
     int status;
 
+    f->slot->engine->binding = wa_facts_binding(r, f, &error);
+    if (error != NULL && f->event != WA_EVENT_BASIC) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_CREDENTIALS_UNAVAILABLE, error);
+    }
     f->slot->engine->step(f->slot->engine, f->token, r->pool, &result);
     switch (result.verdict) {
     case WA_VERDICT_DONE:
@@ -194,7 +221,8 @@ static const wa_identity *recall(request_rec *r, const wa_facts *f)
         return NULL;
     }
     identity = wa_memo_find(r, f->trust, f->token, &served);
-    if (identity == NULL || is_spent(f, identity, *served) || !wa_facts_accepts(f, identity)) {
+    if (identity == NULL || is_spent(f, identity, *served)
+        || wa_facts_accepts(r, f, identity) != WA_REASON_OK) {
         return NULL;
     }
     (*served)++;
@@ -221,7 +249,7 @@ static int reuse(request_rec *r, wa_facts *f)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
-    if (f->slot->trust != f->trust || !wa_facts_accepts(f, identity)
+    if (f->slot->trust != f->trust || wa_facts_accepts(r, f, identity) != WA_REASON_OK
         || (!f->proxied && !wa_facts_may_bind(f, identity))) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
@@ -308,10 +336,10 @@ static int inherit(request_rec *r, const wa_request *origin)
     wa_facts f;
 
     wa_facts_section(r, &f);
-    if (wa_dir_require_tls(f.section) && !wa_channel_is_tls(r)) {
+    if (wa_facts_lacks_tls(&f)) {
         return wa_answer_refuse(r, WA_REASON_TLS_REQUIRED, NULL);
     }
-    if (origin->identity != NULL && wa_facts_accepts(&f, origin->identity)
+    if (origin->identity != NULL && wa_facts_accepts(r, &f, origin->identity) == WA_REASON_OK
         && admit(r, origin->identity)) {
         return OK;
     }

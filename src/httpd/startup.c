@@ -3,6 +3,7 @@
 #include "core/utf.h"
 #include "engine/gsscred.h"
 #include "httpd/config.h"
+#include "httpd/tlscheck.h"
 
 #include <ap_mpm.h>
 #include <apr_env.h>
@@ -219,11 +220,23 @@ static apr_status_t forget_letters(void *unused)
     return APR_SUCCESS;
 }
 
+static void check_channels(workshop *w, apr_pool_t *ptemp)
+{
+    const char *where = wa_tlscheck_find(w->server, ptemp);
+
+    if (where != NULL) {
+        refuse(w, "WinAuthExtendedProtection",
+               apr_pstrcat(ptemp, where,
+                           ": Require needs TLS, and none is configured there; where a proxy in "
+                           "front ends TLS, add Proxy",
+                           NULL));
+    }
+}
+
 /* Also run by "httpd -t": everything that can be found wrong without serving is found here. */
 int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
-    (void)ptemp;
     wa_utf_init();
     apr_pool_cleanup_register(pconf, NULL, forget_letters, apr_pool_cleanup_null);
     current = apr_pcalloc(pconf, sizeof(*current));
@@ -231,6 +244,7 @@ int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     current->server = s;
     current->trusts = apr_hash_make(pconf);
     current->authorities = apr_hash_make(pconf);
+    check_channels(current, ptemp);
     for (; s != NULL; s = s->next) {
         wa_server_config *c = wa_config_of_server(s);
         check_keytab(current, c);

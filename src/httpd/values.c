@@ -322,6 +322,134 @@ const char *wa_print_providers(const wa_kind_providers *value, apr_pool_t *pool)
     return text;
 }
 
+/* ---- protection ---- */
+
+static const char *const protect_names[WA_PROTECT_COUNT] = { "Require", "Allow", "None" };
+
+static bool parse_mode(const char *word, wa_protect *out)
+{
+    int i;
+
+    for (i = 0; i < WA_PROTECT_COUNT; i++) {
+        if (strcasecmp(word, protect_names[i]) == 0) {
+            *out = (wa_protect)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The flag of this name in p, or NULL. */
+static bool *flag_named(wa_protection *p, const char *word)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = { { "Proxy", &p->proxy },
+                  { "ProxyCohosting", &p->cohosting },
+                  { "NoServiceNameCheck", &p->any_service },
+                  { "AllowDotlessSpn", &p->allow_dotless } };
+    size_t i;
+
+    for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (strcasecmp(word, flags[i].name) == 0) {
+            return flags[i].flag;
+        }
+    }
+    return NULL;
+}
+
+const char *wa_parse_protection(cmd_parms *cmd, int argc, char *const argv[],
+                                wa_kind_protection *out)
+{
+    static const char usage[] = "takes None, Allow or Require, then any of Proxy, "
+                                "ProxyCohosting, NoServiceNameCheck and AllowDotlessSpn";
+    int i;
+
+    (void)cmd;
+    memset(out, 0, sizeof(*out));
+    if (argc == 0 || !parse_mode(argv[0], &out->policy.mode)) {
+        return usage;
+    }
+    for (i = 1; i < argc; i++) {
+        bool *flag = flag_named(&out->policy, argv[i]);
+        if (flag == NULL || *flag) {
+            return usage;
+        }
+        *flag = true;
+    }
+    if (out->policy.mode == WA_PROTECT_NONE && argc > 1) {
+        return "None looks at nothing: it takes no flags";
+    }
+    if (out->policy.cohosting && !out->policy.proxy) {
+        return "knows ProxyCohosting only beside Proxy";
+    }
+    out->set = 1;
+    return NULL;
+}
+
+bool wa_is_set_protection(const wa_kind_protection *value)
+{
+    return value->set != 0;
+}
+
+void wa_unset_protection(wa_kind_protection *value)
+{
+    memset(value, 0, sizeof(*value));
+}
+
+const char *wa_print_protection(const wa_kind_protection *value, apr_pool_t *pool)
+{
+    const wa_protection *p = &value->policy;
+
+    return apr_pstrcat(pool, p->mode < WA_PROTECT_COUNT ? protect_names[p->mode] : "",
+                       p->proxy ? " Proxy" : "", p->cohosting ? " ProxyCohosting" : "",
+                       p->any_service ? " NoServiceNameCheck" : "",
+                       p->allow_dotless ? " AllowDotlessSpn" : "", NULL);
+}
+
+/* ---- spns: kept as hosts, for that is all that is compared ---- */
+
+const char *wa_parse_spns(cmd_parms *cmd, int argc, char *const argv[], wa_kind_spns *out)
+{
+    apr_array_header_t *hosts = apr_array_make(cmd->pool, argc + 1, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        wa_span host = wa_protection_host(argv[i]);
+        if (host.n == 0 || host.p + host.n != (const unsigned char *)argv[i] + strlen(argv[i])) {
+            return apr_psprintf(
+                cmd->pool, "takes service names such as HTTP/www.example.com, not '%s'", argv[i]);
+        }
+        APR_ARRAY_PUSH(hosts, const char *) =
+            apr_pstrmemdup(cmd->pool, (const char *)host.p, host.n);
+    }
+    *out = hosts;
+    return argc > 0 ? NULL : "takes service names such as HTTP/www.example.com";
+}
+
+bool wa_is_set_spns(const wa_kind_spns *value)
+{
+    return *value != NULL;
+}
+
+void wa_unset_spns(wa_kind_spns *value)
+{
+    *value = NULL;
+}
+
+const char *wa_print_spns(const wa_kind_spns *value, apr_pool_t *pool)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; *value != NULL && i < (*value)->nelts; i++) {
+        text = apr_pstrcat(pool, text, i > 0 ? " HTTP/" : "HTTP/",
+                           APR_ARRAY_IDX(*value, i, const char *), NULL);
+    }
+    return text;
+}
+
 /* ---- realms: may be given more than once, each adds one ---- */
 
 const char *wa_parse_realms(cmd_parms *cmd, int argc, char *const argv[], wa_kind_realms *out)

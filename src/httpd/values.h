@@ -8,6 +8,7 @@
 
 #include "core/account.h"
 #include "core/header.h"
+#include "core/protection.h"
 
 #include <apr_network_io.h>
 #include <apr_tables.h>
@@ -29,6 +30,12 @@ typedef struct wa_limit {
     apr_int64_t requests; /* 0: no limit */
 } wa_limit;
 
+/* WinAuthExtendedProtection as a value that can be unset */
+typedef struct wa_protection_value {
+    int set;
+    wa_protection policy;
+} wa_protection_value;
+
 typedef struct wa_network {
     const char *text; /* as written */
     apr_ipsubnet_t *subnet;
@@ -43,13 +50,15 @@ typedef const char *wa_kind_authority;      /* "winbind", "none", "file:/…"; N
 typedef const ap_expr_info_t *wa_kind_expr; /* NULL unset */
 typedef wa_limit wa_kind_limit;
 typedef wa_providers wa_kind_providers;
+typedef wa_protection_value wa_kind_protection;
+typedef const apr_array_header_t *wa_kind_spns;     /* of const char *: hosts; NULL unset */
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
 typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset */
 
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
-    X(expr) X(limit) X(providers) X(realms) X(networks)
+    X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \

@@ -4,10 +4,11 @@
 Reads one command a line from standard input and answers each with one line: "ok TEXT" or "error TEXT".
 Words are separated by tabs.
 
-  ntlm NAME DOMAIN USER PASSWORD [LEVEL]  a raw NTLM client; LEVEL 0: NTLMv1
+  ntlm NAME DOMAIN USER PASSWORD [LEVEL [BINDING]]  a raw NTLM client; LEVEL 0: NTLMv1
   spnego-ntlm NAME DOMAIN USER PW    NTLM inside SPNEGO, by gss-ntlmssp
-  spnego NAME CCACHE SERVICE         Kerberos inside SPNEGO
-  krb5 NAME CCACHE SERVICE           Kerberos alone
+  spnego NAME CCACHE SERVICE [BINDING [CONF]]  Kerberos inside SPNEGO
+  krb5 NAME CCACHE SERVICE [BINDING [CONF]]    Kerberos alone
+                                     BINDING: a channel binding's application data, in hex; CONF: a krb5.conf
   step NAME [BASE64]                 the client's next token, given the server's last one
   state NAME                         "complete" or "open"
   nthash NAME PASSWORD               the password's NT hash in hex; NAME is not used
@@ -34,10 +35,15 @@ def md4_from_openssl():
 
 
 class Ntlm:
-    def __init__(self, domain, user, password, level="3"):
+    def __init__(self, domain, user, password, level="3", binding=""):
+        from ntlm_auth.gss_channel_bindings import GssChannelBindingsStruct
         from ntlm_auth.ntlm import NtlmContext
+        bindings = None
+        if binding:
+            bindings = GssChannelBindingsStruct()
+            bindings[bindings.APPLICATION_DATA] = bytes.fromhex(binding)
         self.context = NtlmContext(user, password, domain=domain, workstation="CLIENT",
-                                   ntlm_compatibility=int(level))
+                                   cbt_data=bindings, ntlm_compatibility=int(level))
 
     def step(self, token):
         return self.context.step(token)
@@ -47,15 +53,17 @@ class Ntlm:
 
 
 class Gss:
-    def __init__(self, mech, service, environment):
+    def __init__(self, mech, service, environment, binding=""):
         import gssapi
+        from gssapi.raw import ChannelBindings
         os.environ.update(environment)
+        bindings = ChannelBindings(application_data=bytes.fromhex(binding)) if binding else None
         oid = gssapi.OID.from_int_seq(OIDS[mech])
         creds = gssapi.Credentials(usage="initiate", mechs=[oid])
         name = gssapi.Name(service, gssapi.NameType.hostbased_service)
         flags = gssapi.RequirementFlag.mutual_authentication
         self.context = gssapi.SecurityContext(name=name, creds=creds, mech=oid, flags=flags,
-                                              usage="initiate")
+                                              usage="initiate", channel_bindings=bindings)
 
     def step(self, token):
         return self.context.step(token)
@@ -64,8 +72,21 @@ class Gss:
         return self.context.complete
 
 
-def kerberos(mech, ccache, service):
-    return Gss(mech, service, {"KRB5CCNAME": ccache, "NTLM_USER_FILE": "/nonexistent"})
+def kerberos(mech, ccache, service, binding="", conf=""):
+    usual = os.environ.get("KRB5_CONFIG")
+    client = Gss(mech, service, {"KRB5CCNAME": ccache, "NTLM_USER_FILE": "/nonexistent"}, binding)
+    if not conf:
+        return client
+    rest = client.step
+
+    def step(token):                                 # the library reads it when it makes the token
+        os.environ["KRB5_CONFIG"] = conf
+        try:
+            return rest(token)
+        finally:
+            os.environ["KRB5_CONFIG"] = usual
+    client.step = step
+    return client
 
 
 def spnego_ntlm(domain, user, password):

@@ -6,6 +6,8 @@ package WinAuth::Client;
 use strict;
 use warnings FATAL => 'all';
 use IO::Socket::INET;
+use IO::Socket::SSL ();
+use MIME::Base64 ();
 
 my $TIMEOUT = 20;
 
@@ -17,6 +19,23 @@ sub new {
         or die "cannot connect to port $port: $@";
     binmode $socket;
     return bless { socket => $socket, port => $port, buffer => '' }, $class;
+}
+
+# tls(PORT, NAME, %TLS): the same over TLS, to the server of that name; %TLS goes to IO::Socket::SSL.
+sub tls {
+    my ($class, $port, $name, %tls) = @_;
+    my $socket = IO::Socket::SSL->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => $TIMEOUT,
+                                      SSL_hostname => $name, SSL_verify_mode => 0, %tls)
+        or die "no TLS to $name: $IO::Socket::SSL::SSL_ERROR";
+    return bless { socket => $socket, port => $port, buffer => '' }, $class;
+}
+
+# certificate: the server's, in DER.
+sub certificate {
+    my ($self) = @_;
+    my $pem = Net::SSLeay::PEM_get_string_X509($self->{socket}->peer_certificate);
+    $pem =~ s/-----.*//g;
+    return MIME::Base64::decode_base64($pem);
 }
 
 # get(PATH, [NAME => VALUE]...): the usual request.

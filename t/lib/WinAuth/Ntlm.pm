@@ -73,7 +73,8 @@ sub hmac_md5 {
     return md5(($key ^ "\x5c" x 64) . md5(($key ^ "\x36" x 64) . $data));
 }
 
-# new(USER, PASSWORD, DOMAIN, type1 => BYTES, oem => 1, mic => 0, edit => CODE): a client.  CODE gets the
+# new(USER, PASSWORD, DOMAIN, type1 => BYTES, oem => 1, mic => 0, pairs => [ [ID, BYTES]... ], edit => CODE): a
+# client; pairs are added to the server's.  CODE gets the
 # fields of the type-3 { lm, nt, domain, user, workstation, key, flags } before it is put together, the NTLMv2
 # hash and the server's challenge.
 sub new {
@@ -98,7 +99,10 @@ sub blob {
         $time = $pair->[1] if $pair->[0] == 7;
         $info .= pack 'v v a*', $pair->[0], length $pair->[1], $pair->[1] if $pair->[0];
     }
-    $info .= pack 'v v V', 6, 4, 2 if $self->{mic};
+    my ($flags) = grep { $_->[0] == 6 } @{ $self->{pairs} || [] };
+    $info .= pack 'v v V', 6, 4, ($self->{mic} ? 2 : 0) | ($flags ? unpack 'V', $flags->[1] : 0)
+        if $self->{mic} || $flags;
+    $info .= pack 'v v a*', $_->[0], length $_->[1], $_->[1] for grep { $_->[0] != 6 } @{ $self->{pairs} || [] };
     return pack('C C v V a8 a8 V', 1, 1, 0, 0, $time, 'nonce678', 0) . $info . pack 'V2', 0, 0;
 }
 

@@ -64,6 +64,13 @@ sub spnego {
     return $class->client('spnego', "$ENV{WA_KDC}/$user.ccache", 'HTTP@localhost');
 }
 
+# bound(KIND, USER, BINDING, CONF): Kerberos, "spnego" or "krb5", tied to a TLS channel; see tokens.py.
+sub bound {
+    my ($class, $kind, $user, $binding, $conf) = @_;
+    return $class->client($kind, "$ENV{WA_KDC}/$user.ccache", 'HTTP@localhost', unpack('H*', $binding),
+                          defined $conf ? $conf : ());
+}
+
 sub krb5 {
     my ($class, $user) = @_;
     return $class->client('krb5', "$ENV{WA_KDC}/$user.ccache", 'HTTP@localhost');

@@ -1,0 +1,96 @@
+# Extended protection with real clients: who binds logs in where it is required, and who does not is refused without
+# an endless prompt.  Each rule by itself: t/conformance/6-protection.t.
+
+use strict;
+use warnings FATAL => 'all';
+use Apache::Test qw(-withtestmore);
+use Cwd 'abs_path';
+use File::Basename 'dirname';
+use lib 't/lib', 'lib';
+use WinAuth::Own;
+use WinAuth::Run;
+use WinAuth::Server;
+
+my $LIB = abs_path(dirname(__FILE__) . '/lib');
+my %KERBEROS = (KRB5CCNAME => "$ENV{WA_KDC}/alice.ccache", NTLM_USER_FILE => '/nonexistent');
+my %NOTHING = (KRB5CCNAME => '/nonexistent', NTLM_USER_FILE => '/nonexistent');
+my %LEGACY = (%NOTHING, OPENSSL_CONF => scratch('openssl.cnf', "openssl_conf = init\n[init]\nproviders = provs\n"
+    . "[provs]\ndefault = on\nlegacy = on\n[on]\nactivate = 1\n"));
+my @TYPED = ('WINAUTH\\alice', 'Passw0rd-alice');
+
+my $tls = WinAuth::Server::free_port();
+my $own = own(<<"END", modules => [qw(ssl cgid)]);
+ScriptSock \@DIR\@/cgisock
+AddHandler cgi-script .pl
+<Directory \@DIR\@/htdocs>
+  Options +ExecCGI
+</Directory>
+Listen 127.0.0.1:$tls
+<VirtualHost *:$tls>
+  ServerName localhost
+  SSLEngine On
+  SSLCertificateFile \@DIR\@/cert.pem
+  SSLCertificateKeyFile \@DIR\@/key.pem
+  <Location />
+    AuthType WinAuth
+    AuthName own
+    Require valid-user
+  </Location>
+  <LocationMatch ^/require>
+    WinAuthExtendedProtection Require
+  </LocationMatch>
+</VirtualHost>
+END
+my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
+               '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
+is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+for my $page (qw(allow.pl require.pl)) {
+    $own->file("htdocs/$page", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nEPA=%s\\n' \"\$WINAUTH_EPA\"\n");
+    chmod 0755, "$own->{dir}/htdocs/$page";
+}
+$own->start;
+my $URL = "https://localhost:$tls";
+
+my $requests = scratch('with-requests.py', <<'END');
+import sys
+import urllib3
+import requests
+from requests_ntlm import HttpNtlmAuth
+
+urllib3.disable_warnings()
+session = requests.Session()
+session.trust_env = False
+session.verify = False
+session.auth = HttpNtlmAuth(*sys.argv[2:])
+answer = session.get(sys.argv[1])
+print("%d %s" % (answer.status_code, answer.text))
+END
+
+# client, how, environment, command up to the URL and after it, what it says of itself; bound?
+my @clients = (
+    [ 'requests-ntlm', \%LEGACY, [ '/usr/bin/python3', $requests ], [@TYPED], 'bound' ],
+    [ 'chromium, NTLM', { %NOTHING, INSECURE => 1 }, ["$LIB/chromium.py"], [@TYPED], 'bound' ],
+    [ 'curl, NTLM', \%NOTHING, [qw(curl -qsk --noproxy * --ntlm -u), join ':', @TYPED], [], 'none' ],
+    [ 'curl, Kerberos', \%KERBEROS, [qw(curl -qsk --noproxy * --negotiate -u :)], [], 'none' ],
+    [ 'firefox, NTLM', { %NOTHING, INSECURE => 1 }, ["$LIB/firefox.py"], [@TYPED], 'none' ],
+);
+for my $client (@clients) {
+    my ($who, $environment, $before, $after, $epa) = @{$client};
+    my $run = run($environment, @{$before}, "$URL/allow.pl", @{$after});
+    like $run->{out}, qr/EPA=$epa/, "$who: logged in, $epa" or diag $run->{err};
+    my $from = length $own->access_log;
+    $run = run($environment, @{$before}, "$URL/require.pl", @{$after});
+    my $log = substr $own->access_log, $from;
+    if ($epa eq 'bound') {
+        like $run->{out}, qr/EPA=bound/, "$who: and where it is required" or diag $run->{err};
+    }
+    else {
+        unlike $run->{out}, qr/EPA=/, "$who: not where it is required";
+        like $log, qr/ 401 1 2148074310 epa-missing$/m, "$who: the log says why";
+        unlike $log, qr/ 200 /, "$who: and nothing was served";
+        my @asked = $log =~ /require\.pl/g;
+        cmp_ok scalar(@asked), '<', 10, "$who: gives up";
+    }
+}
+
+done_testing;
