@@ -142,6 +142,37 @@ for my $case ([ 'X-Forwarded-For', '', '' ],
     is outcome($client->get('/index.html', 'X-Forwarded-For' => '192.0.2.1')), '401 Negotiate', "$what: not with its header";
 }
 
+# The same at the same time: two users and nobody, each with clients of their own, over the front end's shared
+# connections.
+{
+    my $back = back('');
+    my $front = front($back, '', parameters => 'max=3 keepalive=On');
+    my %who = (alice => ALICE, bob => BOB, nobody => '-');
+    my @running;
+    for my $user (qw(alice bob nobody) x 3) {
+        local $ENV{KRB5CCNAME} = "$ENV{WA_KDC}/$user.ccache";
+        my @urls = map { "http://localhost:$front->{port}/index.html?$user$_" } 1 .. 30;
+        open my $out, '-|', 'curl', qw(-q -s -S --noproxy * --max-time 60 -I), $user eq 'nobody' ? () : qw(--negotiate -u :),
+            @urls or die "curl: $!";
+        push @running, [ $user, $out ];
+    }
+    for my $one (@running) {
+        my ($user, $out) = @{$one};
+        my $text = do { local $/; <$out> };
+        close $out;
+        my %seen;
+        for my $head (split /\r\n\r\n/, $text) {
+            my ($status) = $head =~ m{^HTTP/1.1 (\d+)} or next;
+            my ($name) = $head =~ /^X-User: ?(.*?)\r?$/m;
+            $seen{ "$status " . (defined $name && $name ne '' && $name ne '(null)' ? $name : '-') }++;
+        }
+        my $expected = $user eq 'nobody' ? '401 -' : "200 $who{$user}";
+        delete $seen{'401 -'} unless $user eq 'nobody'; # what curl asks before it has a token to send
+        is join(', ', map { "$seen{$_} x $_" } sort keys %seen), "30 x $expected", "at the same time, $user: and never another";
+    }
+    cmp_ok connections($back, 200), '<', 60, 'at the same time: over shared connections';
+}
+
 # Without any header a proxy cannot be told from a client.  This is the danger the manual speaks of; a section
 # that forgets each login is safe all the same, at the cost of NTLM for all but who has a connection to himself.
 {
