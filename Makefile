@@ -5,6 +5,7 @@
 #   make deps                installs what is missing to build (Debian, Ubuntu; as root)
 #   make check               unit tests, layers, guards
 #   make test                everything, with real clients (MPM=event|worker|prefork)
+#   make test-ad              only the tests with an Active Directory domain of their own (as root)
 #   make conformance         the table of IIS' behaviour, item by item
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
@@ -22,7 +23,7 @@ PACKAGES  := mit-krb5-gssapi mit-krb5 wbclient libcrypto
 # Other people's headers are system headers: their warnings are not ours to mend.
 system     = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include -I.,$(1)))
 
-ifneq ($(filter-out deps demo test conformance clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test test-ad conformance clean help,$(or $(MAKECMDGOALS),all)),)
   INCLUDEDIR := $(call apxs,INCLUDEDIR)
   ifeq ($(INCLUDEDIR),)
     $(error apxs is missing. "make deps" installs what is needed on Debian and names it elsewhere)
@@ -54,7 +55,7 @@ SOURCES := $(CORE) $(ENGINE) $(HTTPD)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 MODULE  := $(BUILD)/mod_winauth.so
 
-.PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test conformance run-conformance \
+.PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test test-ad conformance run-conformance \
         demo run-demo help compile_commands.json
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -147,6 +148,10 @@ demo:
 
 run-test: all unit-programs
 	@MPM=$(MPM) APXS=$(APXS) TESTS="$(TESTS)" sh t/run.sh
+
+test-ad:
+	$(call need,test)
+	@$(MAKE) --no-print-directory run-test TESTS="$(wildcard t/7*.t)"
 
 # The conformance table: MPM=event unless told otherwise; "make conformance MPM='event worker prefork'"
 conformance:

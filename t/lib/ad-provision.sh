@@ -31,7 +31,7 @@ chmod 755 "$D" "$D/dc" "$D/dc/run" "$D/dc/state" "$D/world"
 # -s: without it, all that the machine's own smb.conf says becomes part of the domain's.
 printf '[global]\n' >"$D/dc/base.conf"
 [ -n "$TEMPLATE" ] || samba-tool domain provision -s "$D/dc/base.conf" --targetdir="$D/dc" --server-role=dc \
-    --realm=AD.TEST --domain=ADTEST --host-name=dc1 --host-ip=127.0.0.1 \
+    --realm=AD.TEST --domain=ADTEST --host-name=dc1 --host-ip=192.0.2.10 \
     --domain-sid=S-1-5-21-1111111111-2222222222-3333333333 --adminpass=Adm1n-Passw0rd \
     --dns-backend=SAMBA_INTERNAL --option="interfaces=lo" --option="bind interfaces only=yes" \
     >"$D/dc/log/provision.log" 2>&1 ||
@@ -66,7 +66,9 @@ cat >"$D/dc/smb.conf" <<EOF
     logging = file
     log file = $D/dc/log/log.%m
     max log size = 0
+    include = $D/dc/network.conf
 EOF
+: >"$D/dc/network.conf"    # see ad-member.sh
 
 [ -n "$TEMPLATE" ] || /usr/bin/python3 "$HERE/ad-users.py" "$D/dc/smb.conf" "$D" \
     >"$D/dc/log/users.log" 2>&1 ||

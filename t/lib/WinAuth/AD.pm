@@ -5,6 +5,8 @@ package WinAuth::AD;
 #   my $ad = WinAuth::AD->world;          makes the world, and runs the test file once more inside it
 #   my $server = site($ad, DIRECTIVES);   a server of the domain, with sections and CGI programs
 #
+# world(member => 1) makes two hosts, and the file runs on the one that is a member: see ad-member.sh.
+#
 # Each test file gets a domain controller of its own, which begins where the users have just been made.
 
 use strict;
@@ -38,19 +40,23 @@ sub world {
     Test::More::plan(skip_all => 'a domain controller needs root, for namespaces of its own') if $> != 0;
     my ($number) = basename($file) =~ /^(\w+?)-/ or die "$file has no number\n";
     my $self = bless { dir => "$ENV{WA_TMP}/ad-$number", %option }, $class;
+    my $host = $self->{host} = $self->{dir} . ($option{member} ? '/member' : '');
+    my $script = $option{member} ? 'ad-member.sh' : 'ad.sh';
     return $self if $ENV{WA_IN_WORLD};
     my $status = 255;
     eval {
         local $SIG{TERM} = local $SIG{INT} = local $SIG{HUP} = sub { die "ended by a signal\n" };
         $self->sh('provision', template());
-        $self->sh('start');
-        local @ENV{qw(WA_IN_WORLD WA_AD_DIR KRB5_CONFIG)} = (1, $self->{dir}, "$self->{dir}/world/krb5.conf");
+        $self->script($script, 'start');
+        local @ENV{qw(WA_IN_WORLD WA_AD_DIR KRB5_CONFIG)} = (1, $self->{dir}, "$host/world/krb5.conf");
         delete local $ENV{NTLM_USER_FILE};
-        $status = system "$T/lib/ad.sh", 'exec', $^X, (map { "-I$_" } @INC), $file;
+        $status = system "$T/lib/$script", 'exec', $^X, (map { "-I$_" } @INC), $file;
         $status = $status & 127 ? 255 : $status >> 8;
         1;
     } or print "Bail out!  $@";
-    eval { $self->sh('stop'); 1 } or print STDERR $@;
+    for my $script ($option{member} ? 'ad-member.sh' : (), 'ad.sh') {
+        eval { $self->script($script, 'stop'); 1 } or print STDERR $@;
+    }
     rmtree($self->{dir}) if $status == 0;
     POSIX::_exit($status);
 }
@@ -67,13 +73,21 @@ sub template {
     return $dir;
 }
 
-# sh(VERB, ...): ad.sh.
-sub sh {
-    my ($self, @args) = @_;
-    local $ENV{WA_AD_DIR} = $self->{dir};
-    my $run = run({}, "$T/lib/ad.sh", @args);
-    die "ad.sh @args: $run->{out}$run->{err}" if $run->{exit};
+# sh(VERB, ...): ad.sh.  member(VERB, ...): ad-member.sh.
+sub sh { my ($self, @args) = @_; return $self->script('ad.sh', @args) }
+sub member { my ($self, @args) = @_; return $self->script('ad-member.sh', @args) }
+
+sub script {
+    my ($self, $script, @args) = @_;
+    my $run = run({ WA_AD_DIR => $self->{dir} }, "$T/lib/$script", @args);
+    die "$script @args: $run->{out}$run->{err}" if $run->{exit};
     return $run->{out};
+}
+
+# on_dc(COMMAND, ARGS...): the command that runs that one on the domain controller's host.
+sub on_dc {
+    my ($self, @command) = @_;
+    return ('env', "WA_AD_DIR=$self->{dir}", "$T/lib/ad.sh", 'exec', 'env', "KRB5_CONFIG=$self->{dir}/world/krb5.conf", @command);
 }
 
 # samba_tool(ARGS): its output; on the domain controller's own database.
@@ -103,7 +117,7 @@ LoadModule cgid_module $ENV{WA_MODULES}/mod_cgid.so
 ScriptSock $self->{dir}/cgisock-@{[ ++$count ]}
 AddHandler cgi-script .pl
 AliasMatch ^/w/[^/]+/(.*)\$ $T/htdocs/site/\$1
-WinAuthKeytab $self->{dir}/http.keytab
+WinAuthKeytab $self->{host}/http.keytab
 WinAuthNTLMAuthority winbind
 <Directory $T/htdocs>
   Options +ExecCGI
