@@ -223,7 +223,8 @@ static void read_krb5(gss_exchange *x, const facts *f, wa_identity *identity, wa
     identity->evidence.ticket = true;
     identity->evidence.binding = krb5_binding(x, f->flags);
     if (f->lifetime != GSS_C_INDEFINITE) {
-        identity->expires = identity->proved + apr_time_from_sec(f->lifetime);
+        /* the library counts whole seconds: the one under way is not added to them */
+        identity->expires = apr_time_from_sec(apr_time_sec(identity->proved) + f->lifetime);
     }
     out->verdict = WA_VERDICT_DONE;
 }

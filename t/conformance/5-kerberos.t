@@ -113,7 +113,7 @@ for my $kind (@KINDS) {
 
 # --- 67 once more, 74: later
 
-my $wait = $born + 5.5 - time;
+my $wait = $born + 6.5 - time; # the ticket's four seconds, one of skew, and those that had begun
 sleep $wait if $wait > 0;
 for my $kind (@KINDS) {
     my ($client, $late) = @{ $short{$kind} };
