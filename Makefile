@@ -4,16 +4,22 @@
 #   make install             into the place apxs names (DESTDIR, LAYOUT=debian|fedora|plain)
 #   make deps                installs what is missing to build (Debian, Ubuntu; as root)
 #   make check               unit tests, layers, guards
-#   make test                everything, with real clients (MPM=event|worker|prefork)
+#   make test                everything, with real clients (MPM=event|worker|prefork; SAN=address|undefined)
 #   make test-ad              only the tests with an Active Directory domain of their own (as root)
 #   make conformance         the table of IIS' behaviour, item by item
+#   make analyze             gcc -fanalyzer, clang-tidy, cppcheck
+#   make coverage            line coverage of core and engine by the tests (TESTS="..." for less)
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
 # Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors; V=1 shows commands.
 
 APXS      ?= apxs
 CC        ?= cc
-BUILD     := build
+.DEFAULT_GOAL := all
+
+# SAN=address, undefined, coverage: the module instrumented, in a build directory of its own (gcc).
+SAN       ?=
+BUILD     := build$(SAN:%=/%)
 apxs       = $(shell $(APXS) -q $(1) 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
              -Wpointer-arith -Wformat=2 $(if $(WERROR),-Werror)
@@ -23,7 +29,7 @@ PACKAGES  := mit-krb5-gssapi mit-krb5 wbclient libcrypto
 # Other people's headers are system headers: their warnings are not ours to mend.
 system     = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include -I.,$(1)))
 
-ifneq ($(filter-out deps demo test test-ad conformance clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test test-ad conformance coverage fuzz-server clean help,$(or $(MAKECMDGOALS),all)),)
   INCLUDEDIR := $(call apxs,INCLUDEDIR)
   ifeq ($(INCLUDEDIR),)
     $(error apxs is missing. "make deps" installs what is needed on Debian and names it elsewhere)
@@ -45,6 +51,19 @@ ifeq ($(origin CFLAGS),undefined)
   CFLAGS   := -O2 -g
 endif
 
+# nodelete: httpd unloads its modules when it reads its configuration again, and a report about code that
+# is gone names no line.
+INSTRUMENT_address   := -fsanitize=address -fno-omit-frame-pointer -O1
+INSTRUMENT_undefined := -fsanitize=undefined,float-cast-overflow -O1
+INSTRUMENT_coverage  := --coverage -fprofile-update=atomic -O0
+ifneq ($(SAN),)
+  ifeq ($(INSTRUMENT_$(SAN)),)
+    $(error SAN=$(SAN): address, undefined or coverage)
+  endif
+  CFLAGS  += $(INSTRUMENT_$(SAN))
+  LDFLAGS += -Wl,-z,nodelete
+endif
+
 OUR_CFLAGS   := -std=gnu99 -fPIC -fvisibility=hidden -pthread -MMD -MP $(HARDEN) $(WARNINGS)
 OUR_CPPFLAGS  = -Isrc $(APXS_CPPFLAGS) $(call system,$(PKG_CFLAGS)) $(APXS_INCLUDES)
 
@@ -54,9 +73,11 @@ HTTPD   := $(wildcard src/httpd/*.c) mod_winauth.c
 SOURCES := $(CORE) $(ENGINE) $(HTTPD)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 MODULE  := $(BUILD)/mod_winauth.so
+JOBS    := $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test test-ad conformance run-conformance \
         demo run-demo help compile_commands.json
+.PHONY: analyze coverage run-coverage fuzz-server soak tsan
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -83,8 +104,10 @@ $(BUILD)/layers.ok: $(OBJECTS) $(wildcard src/*/*.h) t/guards/layers.sh
 layers: $(BUILD)/layers.ok
 
 # Unit tests need no server.  They run with the address and undefined-behaviour sanitizers.
-SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
-UNIT_OBJECTS := $(CORE:%.c=$(BUILD)/san/%.o) $(ENGINE:%.c=$(BUILD)/san/%.o)
+# For coverage they are made of the module's own objects.
+SANITIZE     := $(if $(filter coverage,$(SAN)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
+UNIT_DIR     := $(BUILD)/$(if $(filter coverage,$(SAN)),obj,san)
+UNIT_OBJECTS := $(CORE:%.c=$(UNIT_DIR)/%.o) $(ENGINE:%.c=$(UNIT_DIR)/%.o)
 UNIT_TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%.t,$(wildcard t/unit/test_*.c))
 FUZZ_TESTS   := $(patsubst t/fuzz/fuzz_%.c,$(BUILD)/unit/fuzz_%,$(wildcard t/fuzz/fuzz_*.c))
 
@@ -130,6 +153,35 @@ fuzz:
 	    $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(or $(T),60) $(BUILD)/fuzz/$$f t/fuzz/corpus/$$f || exit 1; \
 	done
 
+# gcc's analyzer, clang-tidy (.clang-tidy says what not) and cppcheck: each must find nothing.
+# use-of-uninitialized-value: gcc 12 does not see that a loop fills an array; clang's analyzer and valgrind
+# look for the same.  uninitvar: cppcheck does not follow a flag from one "if" to the next; they do.
+analyze: compile_commands.json
+	@printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -I '{}' \
+	    gcc $(OUR_CPPFLAGS) $(CPPFLAGS) $(filter-out -MMD -MP,$(OUR_CFLAGS)) -O2 -Werror -fanalyzer \
+	    -Wno-analyzer-use-of-uninitialized-value -c '{}' -o /dev/null
+	@echo "gcc -fanalyzer: clean"
+	@printf '%s\n' $(CORE) | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet --checks=misc-no-recursion
+	@printf '%s\n' $(ENGINE) $(HTTPD) | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+	@echo "clang-tidy: clean"
+	@cppcheck --quiet --error-exitcode=1 --std=c99 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=uninitvar -Isrc src mod_winauth.c
+	@echo "cppcheck: clean"
+
+# Lines of core and engine that the tests run: unit tests and seeds, then the suite with an instrumented module.
+# Counts of all processes go to one place and are added up there.
+COVERAGE := $(CURDIR)/build/coverage/counts
+GCOV_ENV  = GCOV_PREFIX=$(COVERAGE) GCOV_PREFIX_STRIP=$(words $(subst /, ,$(CURDIR)))
+coverage:
+	$(call need,test)
+	@rm -rf $(COVERAGE)
+	@$(MAKE) --no-print-directory SAN=coverage run-coverage
+
+run-coverage: $(MODULE) unit-programs
+	@$(GCOV_ENV) prove $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t)
+	@WA_COVERAGE=$(COVERAGE) $(GCOV_ENV) $(MAKE) --no-print-directory run-test
+	@python3 t/lib/coverage.py --fail-under 90 $(COVERAGE) $(BUILD)/obj $(CORE) $(ENGINE)
+
 # --- tests and demo: they see to their packages first, then come back here --------------------------
 
 DEPS := yes
@@ -146,8 +198,9 @@ demo:
 	$(call need,demo)
 	@$(MAKE) --no-print-directory run-demo
 
-run-test: all unit-programs
-	@MPM=$(MPM) APXS=$(APXS) TESTS="$(TESTS)" sh t/run.sh
+# The unit tests have sanitizers of their own; an instrumented module is for the rest.
+run-test: $(if $(SAN),$(MODULE),all unit-programs)
+	@MPM=$(MPM) APXS=$(APXS) TESTS="$(TESTS)" SAN=$(SAN) CC="$(CC)" sh t/run.sh
 
 test-ad:
 	$(call need,test)

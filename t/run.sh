@@ -2,7 +2,7 @@
 # run.sh - the whole suite, in a directory of its own: unit tests, then Apache::Test.
 #
 # Works as root (httpd's children become www-data or nobody) and as an ordinary user.  Nothing is
-# written to the checkout, and no file of the machine's own httpd is read.  MPM, APXS and TESTS come
+# written to the checkout, and no file of the machine's own httpd is read.  MPM, APXS, TESTS and SAN come
 # from the environment.
 set -eu
 umask 022
@@ -21,12 +21,12 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-if [ -z "${TESTS:-}" ]; then
+if [ -z "${TESTS:-}${SAN:-}" ]; then
     (cd "$here" && prove build/unit/*.t)
 fi
 
 cp -R "$here/t" "$WA_TMP/t"
-cp "$here/build/mod_winauth.so" "$WA_TMP/"
+cp "$here/build/${SAN:+$SAN/}mod_winauth.so" "$WA_TMP/"
 mkdir -p "$WA_TMP/rcache"
 
 WA_USER=$(id -un) WA_GROUP=$(id -gn)
@@ -42,6 +42,10 @@ WA_MPM=$MPM
 WA_KDC=$WA_TMP/kdc
 WA_MIME_TYPES=$WA_TMP/t/conf/mime.types
 WA_SOURCE=$here
+WA_SAN=${SAN:-}
+unset SAN    # it is the module's, not that of what the tests make
+[ -z "$WA_SAN" ] || . "$here/t/lib/san.sh"
+export WA_SAN
 export WA_SOURCE WA_TMP WA_USER WA_GROUP WA_MODULES WA_HTTPD WA_MODULE WA_MPM WA_KDC WA_MIME_TYPES
 
 "$WA_TMP/t/lib/kdc.sh" start "$WA_KDC" >/dev/null
@@ -61,4 +65,5 @@ port=$(perl -MIO::Socket::INET -e \
 # A run in which nothing ran is a failure too: Apache::Test exits 0 after "NOTESTS".
 { perl t/TEST.PL -httpd "$WA_HTTPD" -apxs "$APXS" -httpd_conf "$WA_TMP/base.conf" -port "$port" \
     ${TESTS:-} 2>&1 && echo 0 >status || echo 1 >status; } | tee output
+[ -z "$WA_SAN" ] || san_report || echo 1 >status
 [ "$(cat status)" = 0 ] && grep -q '^Result: PASS' output || { echo "FAILED"; exit 1; }

@@ -182,7 +182,8 @@ static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
 {
     return apr_pstrcat(
         r->pool, wa_scheme_name(scheme), " ",
-        apr_pencode_base64_binary(r->pool, token.p, token.n, APR_ENCODE_NONE, NULL), NULL);
+        apr_pencode_base64_binary(r->pool, token.p, (apr_ssize_t)token.n, APR_ENCODE_NONE, NULL),
+        NULL);
 }
 
 void wa_answer_final_token(request_rec *r, wa_scheme scheme, wa_span token)

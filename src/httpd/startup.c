@@ -311,7 +311,7 @@ void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
 
 static void print_line(void *baton, const char *name, const char *value)
 {
-    fprintf(baton, "  %-22s %s\n", name, value);
+    (void)fprintf(baton, "  %-22s %s\n", name, value);
 }
 
 void wa_startup_dump(apr_pool_t *pconf, server_rec *s)
