@@ -9,13 +9,14 @@
 #   make conformance         the table of IIS' behaviour, item by item
 #   make analyze             gcc -fanalyzer, clang-tidy, cppcheck
 #   make coverage            line coverage of core and engine by the tests (TESTS="..." for less)
+#   make fuzz                the parsers' fuzzers (T=60 seconds each, J jobs; clang)
+#   make fuzz-server         changed credentials against a running httpd (N=1000000 SEED=1; SAN=address)
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
 # Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors; V=1 shows commands.
 
 APXS      ?= apxs
 CC        ?= cc
-.DEFAULT_GOAL := all
 
 # SAN=address, undefined, coverage: the module instrumented, in a build directory of its own (gcc).
 SAN       ?=
@@ -181,6 +182,11 @@ run-coverage: $(MODULE) unit-programs
 	@$(GCOV_ENV) prove $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t)
 	@WA_COVERAGE=$(COVERAGE) $(GCOV_ENV) $(MAKE) --no-print-directory run-test
 	@python3 t/lib/coverage.py --fail-under 90 $(COVERAGE) $(BUILD)/obj $(CORE) $(ENGINE)
+
+# t/90-fuzz.t with another number of requests, or another seed.
+fuzz-server:
+	@WINAUTH_FUZZ_N=$(or $(N),1000000) WINAUTH_FUZZ_SEED=$(or $(SEED),1) \
+	    $(MAKE) --no-print-directory TESTS="-verbose t/90-fuzz.t" test
 
 # --- tests and demo: they see to their packages first, then come back here --------------------------
 

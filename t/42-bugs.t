@@ -122,4 +122,24 @@ END
     is $client->get('/secret.html')->{status}, 403, 'TLS: as when it is asked for itself';
 }
 
+# --- one bit of a client's token was reported as a broken keytab
+{
+    my $server = WinAuth::Server->new($SERVER . <<'END')->start;
+WinAuthNTLMAuthority none
+<Location "/">
+  AuthType WinAuth
+  Require valid-user
+</Location>
+END
+    my $token = WinAuth::Token->spnego('alice')->step;
+    my $raw = MIME::Base64::decode_base64($token);
+    my $inner = rindex $raw, "\x2a\x86\x48\x86\xf7";
+    cmp_ok $inner, '>', index($raw, "\x2a\x86\x48\x86\xf7"), 'SPNEGO: the mechanism is named twice';
+    my $r = WinAuth::Client->new($server->{port})
+        ->get('/index.html', Authorization => 'Negotiate ' . WinAuth::Token::changed($token, $inner + 3, "\x82"));
+    is $r->{status}, 401, 'SPNEGO with a token of another mechanism than it names: refused';
+    ok $server->logged('error.log', qr/WA0101: bad-token/), 'SPNEGO: for what it is';
+    unlike $server->error_log, qr/credentials-unavailable/, 'SPNEGO: not as trouble with the keytab';
+}
+
 done_testing;

@@ -334,6 +334,7 @@ static void accept_failed(gss_exchange *x, wa_span inner, OM_uint32 major, OM_ui
 {
     wa_verdict verdict;
     wa_reason reason;
+    const char *ignored;
 
     if (x->kind == WA_GSSCRED_SPNEGO_NTLM) {
         ntlm_failure(x, major, minor, pool, out);
@@ -353,6 +354,13 @@ static void accept_failed(gss_exchange *x, wa_span inner, OM_uint32 major, OM_ui
         && !wa_gsscred_keytab_usable(x->trust, pool, &out->detail)) {
         out->verdict = WA_VERDICT_UNAVAILABLE;
         out->reason = WA_REASON_CREDENTIALS_UNAVAILABLE;
+    }
+    /* SPNEGO says "no credential" also of a token inside that is not of the mechanism its list
+     * names */
+    if (GSS_ROUTINE_ERROR(major) == GSS_S_NO_CRED && x->kind == WA_GSSCRED_SPNEGO_KRB5
+        && wa_gsscred_keytab_usable(x->trust, pool, &ignored)) {
+        out->verdict = WA_VERDICT_FAILED;
+        out->reason = WA_REASON_BAD_TOKEN;
     }
 }
 
