@@ -15,12 +15,12 @@ my $ALICE = 'WINAUTH\\alice';
 my %server_directives = (
     WinAuthKeytab => "$KDC/http.keytab", WinAuthAcceptorName => 'any', WinAuthNTLMAuthority => 'none',
     WinAuthDomain => 'EXAMPLE.COM EXAMPLE', WinAuthMaxToken => 1024, WinAuthDrainLimit => 1024,
-    WinAuthTrustedProxy => '192.0.2.1',
+    WinAuthTrustedProxy => '192.0.2.1', WinAuthDelegationDir => '/tmp/x',
 );
 my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
-    WinAuthRequireTLS => 'Off', WinAuthOptional => 'Off', WinAuthOffer => '"true"',
+    WinAuthRequireTLS => 'Off', WinAuthOptional => 'Off', WinAuthOffer => '"true"', WinAuthDelegation => 'forwarded',
 );
 
 # Every check changes one file and asks "httpd -t".
@@ -97,6 +97,11 @@ accepted('WinAuthProviders', $_)
 
 refused('WinAuthUserFormat', $_, qr/takes Windows, /) for '', 'DN', 'Windows SAM', '""';
 accepted('WinAuthUserFormat', $_) for qw(Windows Principal SAM windows);
+
+refused('WinAuthDelegation', $_, qr/takes off, forwarded or constrained$/) for '', 'on', 'forwarded constrained', '""';
+accepted('WinAuthDelegation', $_) for qw(off forwarded constrained Off FORWARDED);
+refused('WinAuthDelegationDir', $_, qr/takes one file name$/) for '', 'a b', '""';
+accepted('WinAuthDelegationDir', $_) for qw(/run/x run/x);
 
 refused('WinAuthOffer', $_, qr/./) for '', '"%{"', '"-R"', '"true" "false"';
 accepted('WinAuthOffer', $_) for '"-R \'10.0.0.0/8\'"', '"%{HTTP_USER_AGENT} !~ /curl/"';

@@ -36,6 +36,10 @@ wa_engine *wa_ntlm_begin(const wa_trust *trust, apr_pool_t *exchange_pool);
 /* Kerberos and SPNEGO.  With kerberos_only, NTLM is not negotiated. */
 wa_engine *wa_gss_begin(const wa_trust *trust, bool kerberos_only, apr_pool_t *exchange_pool);
 
+/* Makes such an engine keep in dir what the client delegates.  A login does not depend on it:
+ * what went wrong is in the detail of the step. */
+void wa_gss_delegate(wa_engine *gss, wa_delegate delegate, const wa_ccache_dir *dir);
+
 /* A password in the clear; the token is "user:password".  One leg; never CONTINUE. */
 wa_engine *wa_basic_begin(const wa_trust *trust, apr_pool_t *exchange_pool);
 

@@ -7,12 +7,14 @@
 #include "engine/engine.h"
 
 #include "core/spnego.h"
+#include "engine/ccache.h"
 #include "engine/gsscred.h"
 #include "engine/gsserror.h"
 #include "engine/gssname.h"
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
 #include <krb5.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,6 +32,9 @@ typedef struct gss_exchange {
     const char *sid;
     wa_evidence evidence; /* of that message */
     const char *typed;    /* domain and user of that message, for the log; or NULL */
+    wa_delegate delegate;
+    const wa_ccache_dir *ccaches; /* != NULL iff delegate != WA_DELEGATE_OFF */
+    const char *no_proxy;         /* why the service has no ticket of its own; or NULL */
 } gss_exchange;
 
 static apr_status_t delete_context(void *data)
@@ -379,6 +384,41 @@ static gss_channel_bindings_t channel_of(const gss_exchange *x,
     return bindings;
 }
 
+/* A credential by S4U2Proxy names who acts for the client; a forwarded one does not. */
+static bool is_constrained(gss_cred_id_t cred)
+{
+    gss_buffer_set_t names = GSS_C_NO_BUFFER_SET;
+    OM_uint32 ignored;
+    bool named = !GSS_ERROR(gss_inquire_cred_by_oid(&ignored, cred,
+                                                    GSS_KRB5_GET_CRED_IMPERSONATOR, &names))
+                 && names != GSS_C_NO_BUFFER_SET && names->count > 0;
+
+    gss_release_buffer_set(&ignored, &names);
+    return named;
+}
+
+/* What the client lets us do in its name, kept with the identity.  A client may give nothing, or
+ * another kind than is asked for: then there is nothing, and that is how it stays. What fails on
+ * our side is tried again by a login that is not bound to it. */
+static void keep_delegated(const gss_exchange *x, gss_cred_id_t cred, wa_step *out)
+{
+    wa_identity *identity = out->identity;
+
+    if (x->no_proxy != NULL) {
+        out->detail = x->no_proxy;
+        return;
+    }
+    identity->delegate = x->delegate;
+    if (cred == GSS_C_NO_CREDENTIAL
+        || is_constrained(cred) != (x->delegate == WA_DELEGATE_CONSTRAINED)) {
+        return;
+    }
+    identity->ccache = wa_ccache_keep(x->ccaches, cred, x->base.pool, &out->detail);
+    if (identity->ccache == NULL) {
+        identity->delegate = WA_DELEGATE_OFF;
+    }
+}
+
 /* One call into the library, and what came of it. */
 static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token, wa_span inner,
                          apr_pool_t *pool, wa_step *out)
@@ -386,11 +426,13 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
     struct gss_channel_bindings_struct bindings;
+    gss_cred_id_t delegated = GSS_C_NO_CREDENTIAL;
+    bool delegate = x->delegate != WA_DELEGATE_OFF && x->kind != WA_GSSCRED_SPNEGO_NTLM;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
-    OM_uint32 major =
-        gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind), &in,
-                               channel_of(x, &bindings), NULL, NULL, &answer, NULL, NULL, NULL);
+    OM_uint32 major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind),
+                                             &in, channel_of(x, &bindings), NULL, NULL, &answer,
+                                             NULL, NULL, delegate ? &delegated : NULL);
 
     if (GSS_ERROR(major)) {
         accept_failed(x, inner, major, minor, pool,
@@ -408,9 +450,25 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
         }
         else {
             read_identity(x, out);
+            if (delegate && out->verdict == WA_VERDICT_DONE) {
+                keep_delegated(x, delegated, out);
+            }
         }
     }
+    gss_release_cred(&ignored, &delegated);
     gss_release_buffer(&ignored, &answer);
+}
+
+/* For constrained delegation the service needs a ticket of its own; a login does not. */
+static wa_gsscred *take_credential(gss_exchange *x, apr_pool_t *pool, const char **detail)
+{
+    wa_gsscred *cred = NULL;
+
+    x->no_proxy = NULL;
+    if (x->delegate == WA_DELEGATE_CONSTRAINED && x->kind != WA_GSSCRED_SPNEGO_NTLM) {
+        cred = wa_gsscred_take_proxy(x->trust, x->base.pool, &x->no_proxy);
+    }
+    return cred != NULL ? cred : wa_gsscred_take(x->trust, x->kind, pool, detail);
 }
 
 static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_step *out)
@@ -431,7 +489,7 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
         delete_context(x);
         return;
     }
-    cred = wa_gsscred_take(x->trust, x->kind, request_pool, &detail);
+    cred = take_credential(x, request_pool, &detail);
     if (cred == NULL) {
         wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE, detail);
         delete_context(x);
@@ -450,6 +508,14 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
     if (out->verdict != WA_VERDICT_CONTINUE) {
         delete_context(x);
     }
+}
+
+void wa_gss_delegate(wa_engine *gss, wa_delegate delegate, const wa_ccache_dir *dir)
+{
+    gss_exchange *x = (gss_exchange *)gss;
+
+    x->delegate = delegate;
+    x->ccaches = dir;
 }
 
 wa_engine *wa_gss_begin(const wa_trust *trust, bool kerberos_only, apr_pool_t *exchange_pool)

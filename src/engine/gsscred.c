@@ -1,13 +1,20 @@
 #include "engine/gsscred.h"
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
+#include <apr_time.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
+#include <krb5.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_CREDENTIALS = 32 };
+enum {
+    IDLE_CREDENTIALS = 32,
+    PROXY_PAUSE = 10 /* seconds in which a KDC that did not answer is not asked again */
+};
 
 const gss_OID_desc wa_gss_mech_krb5 = {
     9, (void *)(uintptr_t) "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"
@@ -20,7 +27,15 @@ static const gss_OID_desc mech_spnego = { 6, (void *)(uintptr_t) "\x2b\x06\x01\x
 struct wa_gsscred {
     gss_cred_id_t plain;  /* krb5 alone; GSS_C_NO_CREDENTIAL in an NTLM credential */
     gss_cred_id_t spnego; /* SPNEGO with one negotiable mechanism */
+    bool proxy;           /* from wa_gsscred_take_proxy */
+    apr_time_t until;     /* of a proxy: when its ticket is too old to be given away */
 };
+
+typedef enum {
+    USE_ACCEPT = 0,
+    USE_TRY,  /* accept without a replay cache, where nothing is decided by it */
+    USE_PROXY /* accept, and hold a ticket of one's own */
+} usage;
 
 static void release(void *handle)
 {
@@ -32,9 +47,24 @@ static void release(void *handle)
     free(cred);
 }
 
+/* The keytab's name for those who must name one. */
+static const char *keytab_name(const wa_trust *trust, apr_pool_t *pool)
+{
+    char name[APR_PATH_MAX] = "";
+    krb5_context context;
+
+    if (trust->keytab == NULL && krb5_init_context(&context) == 0) {
+        krb5_kt_default_name(context, name, sizeof(name));
+        krb5_free_context(context);
+    }
+    return trust->keytab != NULL ? trust->keytab : apr_pstrdup(pool, name);
+}
+
 void wa_gsscred_open(wa_trust *trust, apr_pool_t *pchild)
 {
+    trust->client_keytab = keytab_name(trust, pchild);
     trust->krb5_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
+    trust->proxy_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
     trust->ntlm_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
 }
 
@@ -97,24 +127,35 @@ static OM_uint32 import_acceptor(const wa_trust *trust, OM_uint32 *minor, gss_na
     return gss_import_name(minor, &text, type, out);
 }
 
-/* An acceptor credential for mech out of the keytab, or of the default one; with a replay cache,
- * or without one where nothing is decided by it. */
-static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_desc *mech,
-                         bool replays, OM_uint32 *minor, gss_cred_id_t *out)
+static void put_element(gss_key_value_set_desc *store, const char *key, const char *value)
 {
-    gss_key_value_element_desc elements[2];
+    store->elements[store->count].key = key;
+    store->elements[store->count++].value = value;
+}
+
+/* A credential for mech out of the keytab, or of the default one.  A proxy's own ticket comes by
+ * the same keys, and lies in the memory of this process. */
+static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_desc *mech,
+                         usage use, OM_uint32 *minor, gss_cred_id_t *out)
+{
+    gss_key_value_element_desc elements[3];
     gss_key_value_set_desc store = { 0, elements };
     gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)mech };
+    char ccache[64];
 
     if (trust->keytab != NULL) {
-        elements[store.count].key = "keytab";
-        elements[store.count++].value = trust->keytab;
+        put_element(&store, "keytab", trust->keytab);
     }
-    if (!replays) {
-        elements[store.count].key = "rcache";
-        elements[store.count++].value = "none:";
+    if (use == USE_TRY) {
+        put_element(&store, "rcache", "none:");
     }
-    return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &mechs, GSS_C_ACCEPT,
+    if (use == USE_PROXY) {
+        snprintf(ccache, sizeof(ccache), "MEMORY:winauth-%p", (const void *)trust);
+        put_element(&store, "client_keytab", trust->client_keytab);
+        put_element(&store, "ccache", ccache);
+    }
+    return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &mechs,
+                                 use == USE_PROXY ? GSS_C_BOTH : GSS_C_ACCEPT,
                                  store.count > 0 ? &store : NULL, out, NULL, NULL);
 }
 
@@ -129,15 +170,16 @@ static OM_uint32 restrict_to(gss_cred_id_t cred, const gss_OID_desc *mech, OM_ui
  */
 static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *cred)
 {
+    usage use = cred->proxy ? USE_PROXY : USE_ACCEPT;
     gss_name_t name;
     OM_uint32 ignored;
     OM_uint32 major = import_acceptor(trust, minor, &name);
 
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &wa_gss_mech_krb5, true, minor, &cred->plain);
+        major = acquire(trust, name, &wa_gss_mech_krb5, use, minor, &cred->plain);
     }
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &mech_spnego, true, minor, &cred->spnego);
+        major = acquire(trust, name, &mech_spnego, use, minor, &cred->spnego);
     }
     if (!GSS_ERROR(major)) {
         major = restrict_to(cred->spnego, &wa_gss_mech_krb5, minor);
@@ -166,7 +208,8 @@ OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, OM_
     OM_uint32 major = import_acceptor(trust, minor, &name);
 
     if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &wa_gss_mech_krb5, replays, minor, &cred);
+        major =
+            acquire(trust, name, &wa_gss_mech_krb5, replays ? USE_ACCEPT : USE_TRY, minor, &cred);
     }
     if (!GSS_ERROR(major)) {
         major = gss_accept_sec_context(minor, &ctx, cred, &in, GSS_C_NO_CHANNEL_BINDINGS, NULL,
@@ -184,7 +227,7 @@ bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const cha
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
-    OM_uint32 major = acquire(trust, GSS_C_NO_NAME, &wa_gss_mech_krb5, true, &minor, &cred);
+    OM_uint32 major = acquire(trust, GSS_C_NO_NAME, &wa_gss_mech_krb5, USE_ACCEPT, &minor, &cred);
 
     if (GSS_ERROR(major)) {
         *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool);
@@ -194,15 +237,17 @@ bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const cha
     return true;
 }
 
-static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind)
+static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind, bool proxy)
 {
-    return kind == WA_GSSCRED_SPNEGO_NTLM ? trust->ntlm_spares : trust->krb5_spares;
+    return kind == WA_GSSCRED_SPNEGO_NTLM ? trust->ntlm_spares
+           : proxy                        ? trust->proxy_spares
+                                          : trust->krb5_spares;
 }
 
 wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
                             const char **detail)
 {
-    wa_gsscred *cred = wa_spares_take(shelf(trust, kind));
+    wa_gsscred *cred = wa_spares_take(shelf(trust, kind, false));
     OM_uint32 minor = 0;
     OM_uint32 major;
 
@@ -224,6 +269,70 @@ wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_poo
     return cred;
 }
 
+/* Three quarters of what its ticket still has to live. libkrb5 gets a new ticket when the old one
+ * is past its half and a credential is made. */
+static OM_uint32 set_until(wa_gsscred *cred, OM_uint32 *minor)
+{
+    OM_uint32 lifetime = 0;
+    OM_uint32 major = gss_inquire_cred(minor, cred->plain, NULL, &lifetime, NULL, NULL);
+
+    cred->until = apr_time_now() + apr_time_from_sec(lifetime) / 4 * 3;
+    return GSS_ERROR(major) || lifetime > 0 ? major : GSS_S_CREDENTIALS_EXPIRED;
+}
+
+static wa_gsscred *make_proxy(const wa_trust *trust, apr_pool_t *pool, const char **detail)
+{
+    wa_gsscred *cred = calloc(1, sizeof(*cred));
+    OM_uint32 minor = 0;
+    OM_uint32 major;
+
+    if (cred == NULL) {
+        *detail = "out of memory";
+        return NULL;
+    }
+    cred->proxy = true;
+    major = make_krb5(trust, &minor, cred);
+    if (!GSS_ERROR(major)) {
+        major = set_until(cred, &minor);
+    }
+    if (GSS_ERROR(major)) {
+        *detail = apr_pstrcat(
+            pool, "the service gets no ticket of its own: ",
+            wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool), NULL);
+        release(cred);
+        return NULL;
+    }
+    return cred;
+}
+
+wa_gsscred *wa_gsscred_take_proxy(const wa_trust *trust, apr_pool_t *pool, const char **detail)
+{
+    wa_trust *shared = (wa_trust *)(uintptr_t)trust; /* gate and pause are made for sharing */
+    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    wa_gsscred *cred = wa_spares_take(trust->proxy_spares);
+
+    if (cred != NULL && apr_time_now() < cred->until) {
+        return cred;
+    }
+    if (cred != NULL) {
+        release(cred);
+    }
+    if (now < apr_atomic_read32(&shared->proxy_pause)) {
+        *detail = "the service got no ticket of its own a moment ago";
+        return NULL;
+    }
+    if (!wa_gate_enter(&shared->kdc)) {
+        *detail = "too many wait for a KDC";
+        return NULL;
+    }
+    cred = make_proxy(trust, pool, detail);
+    wa_gate_leave(&shared->kdc);
+    if (cred == NULL) {
+        apr_atomic_set32(&shared->proxy_pause, now + PROXY_PAUSE);
+    }
+    return cred;
+}
+
 gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind)
 {
     return kind == WA_GSSCRED_KRB5 ? cred->plain : cred->spnego;
@@ -233,7 +342,7 @@ void wa_gsscred_give_back(const wa_trust *trust, wa_gsscred_kind kind, wa_gsscre
                           bool good)
 {
     if (good) {
-        wa_spares_put(shelf(trust, kind), cred);
+        wa_spares_put(shelf(trust, kind, cred->proxy), cred);
     }
     else {
         release(cred);

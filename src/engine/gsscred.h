@@ -31,6 +31,11 @@ void wa_gsscred_open(wa_trust *trust, apr_pool_t *pchild);
 wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
                             const char **detail);
 
+/* The same for Kerberos, with the service's own ticket beside its keys: what it accepts can be
+ * delegated further (S4U2Proxy).  May ask a KDC.  NULL also when a KDC was asked in vain a moment
+ * ago, or when too many are being asked; the login can do without. */
+wa_gsscred *wa_gsscred_take_proxy(const wa_trust *trust, apr_pool_t *pool, const char **detail);
+
 /* The GSSAPI handle inside; stays the credential's. */
 gss_cred_id_t wa_gsscred_handle(const wa_gsscred *cred, wa_gsscred_kind kind);
 

@@ -11,6 +11,8 @@ wa_identity *wa_identity_copy(const wa_identity *identity, apr_pool_t *pool)
     copy->account.realm = apr_pstrdup(pool, identity->account.realm);
     copy->sid = apr_pstrdup(pool, identity->sid);
     copy->evidence.spn = apr_pstrdup(pool, identity->evidence.spn);
+    copy->delegate = WA_DELEGATE_OFF; /* the file goes with the original */
+    copy->ccache = NULL;
     return copy;
 }
 

@@ -6,6 +6,7 @@
 #include "core/account.h"
 #include "core/header.h"
 #include "core/protection.h"
+#include "engine/ccache.h"
 
 #include <apr_pools.h>
 #include <apr_time.h>
@@ -25,6 +26,8 @@ typedef struct wa_identity {
     wa_evidence evidence; /* for extended protection: what a section may ask for besides */
     apr_time_t proved;    /* when */
     apr_time_t expires;   /* end of the ticket, or 0 when nothing ends it */
+    wa_delegate delegate; /* what was taken if the client gave it */
+    const char *ccache;   /* "FILE:/…", what it gave; goes with this pool; or NULL */
 } wa_identity;
 
 /* A copy in pool, strings included. */

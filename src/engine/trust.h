@@ -17,11 +17,14 @@ typedef struct wa_trust {
     const char *acceptor;    /* "HTTP@host" or a principal, or NULL for any key of the keytab */
     wa_authority *authority; /* who judges NTLM, or NULL: NTLM is neither offered nor accepted */
     bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
-    const apr_table_t *realms; /* realm -> NetBIOS domain */
-    wa_gate kdc;               /* before whatever may make a thread wait for a KDC */
-    bool spnego_ntlm;          /* NTLM may be negotiated inside SPNEGO */
-    wa_spares *krb5_spares;    /* acceptor credentials for Kerberos; per child process */
-    wa_spares *ntlm_spares;    /* and for NTLM inside SPNEGO */
+    const apr_table_t *realms;         /* realm -> NetBIOS domain */
+    wa_gate kdc;                       /* before whatever may make a thread wait for a KDC */
+    bool spnego_ntlm;                  /* NTLM may be negotiated inside SPNEGO */
+    wa_spares *krb5_spares;            /* acceptor credentials for Kerberos; per child process */
+    wa_spares *ntlm_spares;            /* and for NTLM inside SPNEGO */
+    wa_spares *proxy_spares;           /* and for Kerberos with a ticket of the service's own */
+    const char *client_keytab;         /* where that comes from; in pchild */
+    volatile apr_uint32_t proxy_pause; /* no such credential is made before, in seconds */
 } wa_trust;
 
 /* NetBIOS domain of a Kerberos realm, or NULL.  Realms are compared exactly, as Kerberos does. */

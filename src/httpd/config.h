@@ -2,6 +2,7 @@
 #ifndef WA_HTTPD_CONFIG_H
 #define WA_HTTPD_CONFIG_H
 
+#include "engine/ccache.h"
 #include "engine/trust.h"
 #include "httpd/directives.h"
 #include "httpd/values.h"
@@ -26,7 +27,8 @@ typedef struct wa_server_config {
 #define X(kind, member, name, def, help) wa_kind_##kind member;
     WA_SERVER_DIRECTIVES(X)
 #undef X
-    wa_trust *trust; /* made after all is merged; NULL before */
+    wa_trust *trust;        /* made after all is merged; NULL before */
+    wa_ccache_dir *ccaches; /* the same; NULL also where nothing is delegated */
 } wa_server_config;
 
 /* Effective values: what was set, or the default.  wa_dir_providers(c) and so on. */

@@ -31,7 +31,9 @@
     X(flag, optional, "WinAuthOptional", 0,                                                        \
       "On: without credentials the request goes on, anonymous")                                    \
     X(flag, log_handshake, "WinAuthLogHandshake", 0,                                               \
-      "On: intermediate legs appear in the access log")
+      "On: intermediate legs appear in the access log")                                            \
+    X(delegation, delegation, "WinAuthDelegation", WA_DELEGATE_OFF,                                \
+      "credentials for the application to act as the user: off, forwarded or constrained")
 
 #define WA_SERVER_DIRECTIVES(X)                                                                    \
     X(path, keytab, "WinAuthKeytab", NULL, "keytab with the server's Kerberos keys")               \
@@ -41,6 +43,8 @@
       "who checks NTLM: winbind, file:PATH or none")                                               \
     X(realms, realms, "WinAuthDomain", NULL,                                                       \
       "a realm and the NetBIOS domain its users are shown with")                                   \
+    X(path, delegation_dir, "WinAuthDelegationDir", NULL,                                          \
+      "directory of httpd's user for delegated credentials")                                       \
     X(bytes, max_token, "WinAuthMaxToken", 65536, "largest token, in bytes")                       \
     X(bytes, drain_limit, "WinAuthDrainLimit", 1048576,                                            \
       "largest request body of an intermediate leg that is read and dropped, in bytes")            \

@@ -2,6 +2,7 @@
 
 #include "httpd/answer.h"
 #include "httpd/channel.h"
+#include "httpd/delegation.h"
 #include "httpd/facts.h"
 #include "httpd/memo.h"
 #include "httpd/publish.h"
@@ -47,6 +48,7 @@ static bool admit(request_rec *r, const wa_identity *identity)
         return false;
     }
     wa_answer_watch(r);
+    wa_delegation_export(r, identity);
     return true;
 }
 
@@ -105,6 +107,13 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
     f->slot->identity = bind ? identity : NULL;
     f->slot->state = wa_exchange_after(WA_VERDICT_DONE, f->event, bind);
     log_transition(r, f, f->slot->state);
+    if (!bind) {
+        wa_delegation_end_with(r, identity);
+    }
+    if (step->detail != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "WA0152: %s delegates nothing: %s",
+                      r->user, step->detail);
+    }
     if (identity->scheme == WA_SCHEME_BASIC) { /* which has neither final token nor persistence */
         remember(r, f, identity);
     }
@@ -174,14 +183,19 @@ static int step(request_rec *r, wa_facts *f)
     return status;
 }
 
-static wa_engine *make_engine(const wa_facts *f, apr_pool_t *pool)
+static wa_engine *make_engine(request_rec *r, const wa_facts *f, apr_pool_t *pool)
 {
+    wa_engine *engine;
+
     if (f->event == WA_EVENT_BASIC) {
         return wa_basic_begin(f->trust, pool);
     }
-    return wa_facts_is_raw_ntlm(f->event)
-               ? wa_ntlm_begin(f->trust, pool)
-               : wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+    if (wa_facts_is_raw_ntlm(f->event)) {
+        return wa_ntlm_begin(f->trust, pool);
+    }
+    engine = wa_gss_begin(f->trust, f->providers.kerberos_only, pool);
+    wa_delegation_prepare(r, engine);
+    return engine;
 }
 
 static int begin(request_rec *r, wa_facts *f)
@@ -194,7 +208,7 @@ static int begin(request_rec *r, wa_facts *f)
     pool = wa_slot_fresh_pool(f->slot);
     f->slot->scheme = f->header.scheme;
     f->slot->trust = f->trust;
-    f->slot->engine = make_engine(f, pool);
+    f->slot->engine = make_engine(r, f, pool);
     return step(r, f);
 }
 
@@ -250,6 +264,7 @@ static int reuse(request_rec *r, wa_facts *f)
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
     if (f->slot->trust != f->trust || wa_facts_accepts(r, f, identity) != WA_REASON_OK
+        || (!f->proxied && wa_delegation_is_missing(f->section, identity))
         || (!f->proxied && !wa_facts_may_bind(f, identity))) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
@@ -448,6 +463,12 @@ int wa_request_shield(request_rec *r)
 
     if (record != NULL && record->identity != NULL && proxied) {
         apr_table_unset(r->headers_in, header);
+    }
+    if (r->main != NULL || r->prev != NULL) {
+        record = origin_of(r);
+        if (record != NULL && record->identity != NULL) {
+            wa_delegation_hide(r, record->identity);
+        }
     }
     return DECLINED;
 }

@@ -4,6 +4,7 @@
 #include "engine/gsscred.h"
 #include "httpd/config.h"
 #include "httpd/tlscheck.h"
+#include "httpd/delegation.h"
 
 #include <ap_mpm.h>
 #include <apr_env.h>
@@ -256,11 +257,17 @@ int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
 int wa_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     apr_hash_index_t *i;
+    const char *error;
 
     (void)plog;
     (void)ptemp;
     if (!is_real_start()) {
         return OK;
+    }
+    error = wa_delegation_start(pconf, s);
+    if (error != NULL) {
+        refuse(current, "WinAuthDelegationDir", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     settle_spnego(current);
     for (i = apr_hash_first(pconf, current->trusts); i != NULL; i = apr_hash_next(i)) {
@@ -307,6 +314,7 @@ void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
         wa_trust_open(trust, threads, pchild);
         check_readable(trust, s);
     }
+    wa_delegation_open(pchild, s);
 }
 
 static void print_line(void *baton, const char *name, const char *value)

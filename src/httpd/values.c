@@ -542,3 +542,52 @@ const char *wa_print_networks(const wa_kind_networks *value, apr_pool_t *pool)
     }
     return text;
 }
+
+/* ---- delegation ---- */
+
+static const char *const delegation_names[WA_DELEGATE_COUNT] = { "off", "forwarded",
+                                                                 "constrained" };
+static const char delegation_key[] = "winauth_delegation";
+
+const char *wa_parse_delegation(cmd_parms *cmd, int argc, char *const argv[],
+                                wa_kind_delegation *out)
+{
+    apr_pool_t *pconf = cmd->server->process->pconf;
+    int i;
+
+    for (i = 0; argc == 1 && i < WA_DELEGATE_COUNT; i++) {
+        if (strcasecmp(argv[0], delegation_names[i]) == 0) {
+            *out = i;
+            if (i != WA_DELEGATE_OFF
+                && cmd->pool == pconf) { /* a .htaccess has a request's pool */
+                apr_pool_userdata_setn("", delegation_key, NULL, pconf);
+            }
+            return NULL;
+        }
+    }
+    return "takes off, forwarded or constrained";
+}
+
+bool wa_is_set_delegation(const wa_kind_delegation *value)
+{
+    return *value != -1;
+}
+
+void wa_unset_delegation(wa_kind_delegation *value)
+{
+    *value = -1;
+}
+
+const char *wa_print_delegation(const wa_kind_delegation *value, apr_pool_t *pool)
+{
+    (void)pool;
+    return *value >= 0 && *value < WA_DELEGATE_COUNT ? delegation_names[*value] : "";
+}
+
+bool wa_values_delegates(apr_pool_t *pconf)
+{
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, delegation_key, pconf);
+    return found != NULL;
+}

@@ -9,6 +9,7 @@
 #include "core/account.h"
 #include "core/header.h"
 #include "core/protection.h"
+#include "engine/ccache.h"
 
 #include <apr_network_io.h>
 #include <apr_tables.h>
@@ -44,6 +45,7 @@ typedef struct wa_network {
 typedef int wa_kind_flag;                   /* -1 unset, 0 Off, 1 On */
 typedef apr_int64_t wa_kind_bytes;          /* -1 unset */
 typedef int wa_kind_format;                 /* -1 unset, else a wa_format */
+typedef int wa_kind_delegation;             /* -1 unset, else a wa_delegate */
 typedef const char *wa_kind_path;           /* absolute; NULL unset */
 typedef const char *wa_kind_acceptor;       /* "any", "host" or a service; NULL unset */
 typedef const char *wa_kind_authority;      /* "winbind", "none", "file:/…"; NULL unset */
@@ -58,7 +60,8 @@ typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
-    X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)
+    X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)          \
+    X(delegation)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \
@@ -69,5 +72,9 @@ typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset
 WA_KINDS(X)
 #undef X
 /* clang-format on */
+
+/* True iff the configuration that was read into pconf asks for delegation anywhere; what
+ * .htaccess files say is not known then. */
+bool wa_values_delegates(apr_pool_t *pconf);
 
 #endif

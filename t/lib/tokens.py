@@ -6,9 +6,10 @@ Words are separated by tabs.
 
   ntlm NAME DOMAIN USER PASSWORD [LEVEL [BINDING]]  a raw NTLM client; LEVEL 0: NTLMv1
   spnego-ntlm NAME DOMAIN USER PW    NTLM inside SPNEGO, by gss-ntlmssp
-  spnego NAME CCACHE SERVICE [BINDING [CONF]]  Kerberos inside SPNEGO
-  krb5 NAME CCACHE SERVICE [BINDING [CONF]]    Kerberos alone
-                                     BINDING: a channel binding's application data, in hex; CONF: a krb5.conf
+  spnego NAME CCACHE SERVICE [BINDING [CONF [FLAG]]]  Kerberos inside SPNEGO
+  krb5 NAME CCACHE SERVICE [BINDING [CONF [FLAG]]]    Kerberos alone
+                                     BINDING: a channel binding's application data, in hex; CONF: a krb5.conf;
+                                     FLAG: delegate_to_peer, for one; each may be empty
   step NAME [BASE64]                 the client's next token, given the server's last one
   state NAME                         "complete" or "open"
   nthash NAME PASSWORD               the password's NT hash in hex; NAME is not used
@@ -53,7 +54,7 @@ class Ntlm:
 
 
 class Gss:
-    def __init__(self, mech, service, environment, binding=""):
+    def __init__(self, mech, service, environment, binding="", flag=""):
         import gssapi
         from gssapi.raw import ChannelBindings
         os.environ.update(environment)
@@ -62,6 +63,8 @@ class Gss:
         creds = gssapi.Credentials(usage="initiate", mechs=[oid])
         name = gssapi.Name(service, gssapi.NameType.hostbased_service)
         flags = gssapi.RequirementFlag.mutual_authentication
+        if flag:
+            flags |= gssapi.RequirementFlag[flag]
         self.context = gssapi.SecurityContext(name=name, creds=creds, mech=oid, flags=flags,
                                               usage="initiate", channel_bindings=bindings)
 
@@ -72,9 +75,10 @@ class Gss:
         return self.context.complete
 
 
-def kerberos(mech, ccache, service, binding="", conf=""):
+def kerberos(mech, ccache, service, binding="", conf="", flag=""):
     usual = os.environ.get("KRB5_CONFIG")
-    client = Gss(mech, service, {"KRB5CCNAME": ccache, "NTLM_USER_FILE": "/nonexistent"}, binding)
+    client = Gss(mech, service, {"KRB5CCNAME": ccache, "NTLM_USER_FILE": "/nonexistent"},
+                 binding, flag)
     if not conf:
         return client
     rest = client.step
