@@ -8,6 +8,7 @@ use Digest::MD5 'md5';
 use Digest::SHA qw(sha256 sha384 sha512);
 use Encode 'encode';
 use WinAuth::Client;
+use WinAuth::Conformance ();
 use WinAuth::Ntlm;
 use WinAuth::Own;
 use WinAuth::Run;
@@ -42,7 +43,8 @@ END
         if $name eq 'both.test';
     $hosts .= "</VirtualHost>\n";
 }
-my $own = own(<<"END", modules => [qw(ssl)]);
+my $own = own(<<"END", modules => [qw(ssl http2)], mpm => $ENV{WA_MPM} eq 'prefork' ? 'event' : $ENV{WA_MPM});
+Protocols h2 http/1.1
 SSLCipherSuite ALL:\@SECLEVEL=0
 <Location />
   AuthType WinAuth
@@ -299,6 +301,17 @@ is ask($client, 'require', undef, 'sha256.test'), out('policy-changed'), 'withou
 $client = clear();
 is ask($client, 'allow', ntlm_with(pair(9, 'HTTP/other'))), $IN, 'a service name of the host';
 is ask($client, 'listed', undef), out('policy-changed'), 'is none where others are listed';
+
+# streams of HTTP/2 are bound to the channel they share
+for my $case ([ 'its binding', \&sha256 ], [ 'another binding', \&sha384 ], [ 'none', undef ]) {
+    my ($what, $hash) = @{$case};
+    $client = secure('sha256.test', SSL_alpn_protocols => ['h2']);
+    my $page = '/require/page?' . ++$count;
+    my $token = $hash ? kerberos_with(end_point($client, $hash)) : [ kerberos() ];
+    is WinAuth::Conformance::http2_on($client, [ ':authority' => 'sha256.test', ':path' => $page, ':scheme' => 'https', authorization => 'Negotiate ' . $token->[0]->step ]),
+        'end', "HTTP/2, $what: answered";
+    is((reasons($own, $page))[-1], !$hash ? '401 epa-missing' : $hash == \&sha256 ? '200 ok' : '401 epa-mismatch', "HTTP/2, $what: the log");
+}
 
 # a challenge from one section, answered in another: the second one's rules hold
 {

@@ -17,7 +17,7 @@ use WinAuth::Suite qw(port);
 use WinAuth::Token;
 
 our @EXPORT = qw(ALICE BOB BOTH connection page told log_of denied served login begin exchange own field site
-                 base64 ntlm_flags resp_token http2);
+                 base64 ntlm_flags resp_token http2 http2_on);
 
 use constant {
     ALICE => 'WINAUTH\\alice',
@@ -163,17 +163,27 @@ END
 }
 
 # http2(SERVER, [NAME => VALUE...]...): one GET /index.html a list, each a stream of the same connection, one
-# after the other.  What became of the streams: "end", or "reset CODE".
+# after the other; pseudo-headers come first.  What became of the streams: "end", or "reset CODE".
 sub http2 {
     my ($server, @streams) = @_;
-    my $client = connection($server);
+    return http2_on(connection($server), @streams);
+}
+
+# http2_on(CLIENT, [NAME => VALUE...]...): the same on a connection that is there.
+sub http2_on {
+    my ($client, @streams) = @_;
     my $send = sub { $client->raw(pack('CnCCN', 0, length $_[3], @_[ 0 .. 2 ]) . $_[3]) };
     $client->raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     $send->(4, 0, 0, '');
     my @ends;
     for my $id (map { 2 * $_ + 1 } 0 .. $#streams) {
-        my @headers = (':method' => 'GET', ':scheme' => 'http', ':path' => '/index.html',
-                       ':authority' => 'localhost', @{ shift @streams });
+        my @given = @{ shift @streams };
+        my %pseudo = (':method' => 'GET', ':scheme' => 'http', ':path' => '/index.html', ':authority' => 'localhost');
+        while (@given && $given[0] =~ /^:/) {
+            my ($name, $value) = splice @given, 0, 2;
+            $pseudo{$name} = $value;
+        }
+        my @headers = (%pseudo, @given);
         my $block = '';
         while (my @pair = splice @headers, 0, 2) {
             $block .= "\0" . join '', map { hpack_length(length $_) . $_ } @pair;
