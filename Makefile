@@ -11,6 +11,7 @@
 #   make coverage            line coverage of core and engine by the tests (TESTS="..." for less)
 #   make fuzz                the parsers' fuzzers (T=60 seconds each, J jobs; clang)
 #   make fuzz-server         changed credentials against a running httpd (N=1000000 SEED=1; SAN=address)
+#   make bench               what logins cost, as ratios (R=15 rounds)
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
 # Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors; V=1 shows commands.
@@ -30,7 +31,7 @@ PACKAGES  := mit-krb5-gssapi mit-krb5 wbclient libcrypto
 # Other people's headers are system headers: their warnings are not ours to mend.
 system     = $(patsubst -I%,-isystem %,$(filter-out -I/usr/include -I.,$(1)))
 
-ifneq ($(filter-out deps demo test test-ad conformance coverage fuzz-server clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps demo test test-ad conformance coverage fuzz-server bench clean help,$(or $(MAKECMDGOALS),all)),)
   INCLUDEDIR := $(call apxs,INCLUDEDIR)
   ifeq ($(INCLUDEDIR),)
     $(error apxs is missing. "make deps" installs what is needed on Debian and names it elsewhere)
@@ -78,7 +79,7 @@ JOBS    := $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: all deps install uninstall clean layers unit unit-programs guards check fuzz test run-test test-ad conformance run-conformance \
         demo run-demo help compile_commands.json
-.PHONY: analyze coverage run-coverage fuzz-server soak tsan
+.PHONY: bench analyze coverage run-coverage fuzz-server soak tsan
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -187,6 +188,11 @@ run-coverage: $(MODULE) unit-programs
 fuzz-server:
 	@WINAUTH_FUZZ_N=$(or $(N),1000000) WINAUTH_FUZZ_SEED=$(or $(SEED),1) \
 	    $(MAKE) --no-print-directory TESTS="-verbose t/90-fuzz.t" test
+
+# t/95-cost.t in rounds that are long enough to compare.
+bench:
+	@WINAUTH_BENCH_ROUNDS=$(or $(R),15) WINAUTH_BENCH_TOKENS=300 WINAUTH_BENCH_PAGES=3000 \
+	    $(MAKE) --no-print-directory TESTS="t/95-cost.t" test
 
 # --- tests and demo: they see to their packages first, then come back here --------------------------
 
