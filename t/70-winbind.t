@@ -188,10 +188,7 @@ is outcome($lm->{path}), '- 401 1 2148074252 bad-password', 'LMv2 beside a wrong
 
 # --- a wrong password counts once -------------------------------------------------------------
 
-sub bad_count {
-    my ($user) = @_;
-    return $ad->samba_tool(qw(user show), $user, '--attributes=badPwdCount') =~ /^badPwdCount: (\d+)$/m ? $1 : 0;
-}
+sub bad_count { return $ad->attribute($_[0], 'badPwdCount') || 0 }
 
 for my $kind (@KINDS) {
     my $before = bad_count('bob');

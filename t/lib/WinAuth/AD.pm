@@ -90,6 +90,14 @@ sub on_dc {
     return ('env', "WA_AD_DIR=$self->{dir}", "$T/lib/ad.sh", 'exec', 'env', "KRB5_CONFIG=$self->{dir}/world/krb5.conf", @command);
 }
 
+# attribute(ACCOUNT, NAME): its first value in the directory, or undef.
+sub attribute {
+    my ($self, $account, $name) = @_;
+    my $run = run({}, 'ldbsearch', '-H', "$self->{dir}/dc/private/sam.ldb", "(sAMAccountName=$account)", $name);
+    die "ldbsearch: $run->{err}" if $run->{exit};
+    return $run->{out} =~ /^\Q$name\E: (.*)$/m ? $1 : undef;
+}
+
 # samba_tool(ARGS): its output; on the domain controller's own database.
 sub samba_tool {
     my ($self, @args) = @_;
@@ -112,7 +120,9 @@ sub ticket {
 # /w/ntlm/ NTLM, any other /w/NAME/ both.
 sub site {
     my ($self, $config) = @_;
+    my $name = $self->{member} ? 'web1.ad.test' : 'www.ad.test';
     $server = WinAuth::Server->new(<<"END" . (defined $config ? $config : ''));
+ServerName $name
 LoadModule cgid_module $ENV{WA_MODULES}/mod_cgid.so
 ScriptSock $self->{dir}/cgisock-@{[ ++$count ]}
 AddHandler cgi-script .pl
