@@ -31,6 +31,8 @@ static const row minors[] = {
     { (OM_uint32)KRB5_KEYTAB_BADVNO, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { ENOENT, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { EACCES, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
+    { EIO, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
+    { ECONNREFUSED, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { ENOMEM, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { (OM_uint32)KRB5_RC_IO, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
     { (OM_uint32)KRB5_RC_IO_PERM, WA_VERDICT_UNAVAILABLE, WA_REASON_CREDENTIALS_UNAVAILABLE },
@@ -57,11 +59,17 @@ static const row *find(const row *rows, size_t n, OM_uint32 code)
     return NULL;
 }
 
+/* With gssproxy in between, its library has added this to the mechanism's code. */
+static const OM_uint32 gssproxy_base = 0x04200000;
+
 void wa_gsserror_map(OM_uint32 major, OM_uint32 minor, wa_verdict *verdict_out,
                      wa_reason *reason_out)
 {
     const row *r = find(minors, sizeof(minors) / sizeof(minors[0]), minor);
 
+    if (r == NULL) {
+        r = find(minors, sizeof(minors) / sizeof(minors[0]), minor - gssproxy_base);
+    }
     if (r == NULL) {
         r = find(majors, sizeof(majors) / sizeof(majors[0]), GSS_ROUTINE_ERROR(major));
     }
