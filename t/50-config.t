@@ -21,6 +21,7 @@ my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
     WinAuthRequireTLS => 'Off', WinAuthOptional => 'Off', WinAuthOffer => '"true"', WinAuthDelegation => 'forwarded',
+    WinAuthExtendedProtection => 'None', WinAuthServiceNames => 'HTTP/www.example.com',
 );
 
 # Every check changes one file and asks "httpd -t".
