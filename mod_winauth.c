@@ -4,6 +4,7 @@
  * in src/README. */
 #include "httpd/answer.h"
 #include "httpd/channel.h"
+#include "httpd/commons.h"
 #include "httpd/config.h"
 #include "httpd/delegation.h"
 #include "httpd/publish.h"
@@ -30,6 +31,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(wa_startup_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wa_startup_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_delegation_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(wa_commons_bury, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(wa_request_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(wa_request_authenticate_early, NULL, NULL, APR_HOOK_FIRST,

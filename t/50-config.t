@@ -17,6 +17,7 @@ my %server_directives = (
     WinAuthDomain => 'EXAMPLE.COM EXAMPLE', WinAuthMaxToken => 1024, WinAuthDrainLimit => 1024,
     WinAuthTrustedProxy => '192.0.2.1', WinAuthDelegationDir => '/tmp/x',
 );
+my %global_directives = (WinAuthNTLMConcurrency => '5');
 my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
@@ -116,6 +117,12 @@ refused('WinAuthNTLMAuthority', $_, qr/takes winbind, file:PATH or none$/)
     for '', 'ldap', 'file:', 'file', 'winbind none', '""';
 accepted('WinAuthNTLMAuthority', $_) for 'none', 'None', "file:$KDC/ntlm.users", "FILE:$KDC/ntlm.users";
 
+my $concurrency = qr/takes a number from 1 to 1024 and\/or deadline=SECONDS, 1 to 300$/;
+refused('WinAuthNTLMConcurrency', $_, $concurrency)
+    for '', '0', '1025', '-1', '5 6', '5s', '""', 'deadline', 'deadline=', 'deadline=0', 'deadline=301', 'deadline=1.5',
+        'deadline=1 deadline=2', 'seconds=5', '5 deadline=x', '1 deadline=2 3';
+accepted('WinAuthNTLMConcurrency', $_) for '1', '1024', 'deadline=300', '5 deadline=1', 'Deadline=1 5';
+
 refused('WinAuthDomain', $_, qr/takes a realm and its NetBIOS domain name$/)
     for '', 'EXAMPLE.COM', 'EXAMPLE.COM A B', 'EXAMPLE.COM SIXTEENLETTERS16', 'EXAMPLE.COM ""', '"" EXAMPLE',
         'EXAMPLE.COM "A\\\\B"';
@@ -181,6 +188,11 @@ refused_later('WinAuthNTLMAuthority', 'file:relative', qr/\Q$server->{dir}\E\/re
 
 # --- contexts
 
+for my $directive (sort keys %global_directives) {
+    my ($status, $output) = check("<VirtualHost *:1>\n$directive $global_directives{$directive}\n</VirtualHost>\n");
+    isnt $status, 0, "$directive in a virtual host: refused";
+    like $output, qr/^$directive bounds the whole server: not inside <VirtualHost>$/m, "$directive in a virtual host: why";
+}
 for my $directive (sort keys %server_directives) {
     for my $section ('Location /x', 'Directory /x', 'LocationMatch ^/x', 'Files x', 'If "true"') {
         my ($end) = $section =~ /^(\w+)/;
@@ -199,7 +211,7 @@ for my $directive (sort keys %section_directives) {
     }
 }
 
-my @known = (keys %server_directives, keys %section_directives);
+my @known = (keys %server_directives, keys %global_directives, keys %section_directives);
 {
     my ($status, $output) = check('', '-L');
     my @ours = grep { /^WinAuth/ } map { /^(\w+) \(mod_winauth\.c\)/ } split /\n/, qx{@{[ join ' ', map { "'$_'" } $server->httpd('-L') ]} 2>&1};
@@ -237,8 +249,8 @@ END
     $own->start;
     my $get = sub { return WinAuth::Client->new($own->{port})->get($_[0])->{status} };
     is $get->('/index.html'), 401, '.htaccess: none';
-    for my $directive (sort keys %server_directives) {
-        $own->file('htdocs/.htaccess', "$directive $server_directives{$directive}\n");
+    for my $directive (sort keys %server_directives, keys %global_directives) {
+        $own->file('htdocs/.htaccess', "$directive " . ($server_directives{$directive} || $global_directives{$directive}) . "\n");
         is $get->('/index.html'), 500, ".htaccess: $directive";
         ok $own->logged('error.log', qr/\.htaccess: $directive not allowed here/), ".htaccess: $directive: why";
     }
@@ -263,6 +275,7 @@ WinAuthKeytab $KDC/http.keytab
 WinAuthNTLMAuthority file:$KDC/ntlm.users
 WinAuthDomain WINAUTH.TEST WINAUTH
 WinAuthMaxToken 2048
+WinAuthNTLMConcurrency 7
 WinAuthTrustedProxy 192.0.2.1 192.0.2.2
 WinAuthProviders NTLM Negotiate
 WinAuthPersistNonNTLM Off
@@ -324,6 +337,7 @@ sub dumped {
         WinAuthDomain => 'WINAUTH.TEST WINAUTH',
         WinAuthMaxToken => 2048,
         WinAuthDrainLimit => 1048576,
+        WinAuthNTLMConcurrency => '7 deadline=10',
     );
     my %want = (
         localhost => \%main,

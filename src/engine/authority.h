@@ -8,7 +8,7 @@
 #include "core/account.h"
 #include "core/exchange.h"
 #include "core/ntlm.h"
-#include "engine/gate.h"
+#include "engine/offload.h"
 
 #include <apr_pools.h>
 #include <apr_tables.h>
@@ -40,10 +40,10 @@ struct wa_authority {
      * serve, once for each trust that shares the authority. */
     void (*open)(wa_authority *authority, apr_pool_t *pchild);
 
-    /* Names for our challenge, in pool.  False: the authority does not answer; *detail says why.
-     */
-    bool (*target)(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
-                   const char **detail);
+    /* Names for our challenge, in pool.  Not WA_REASON_OK: the authority does not answer; *detail
+     * says why. */
+    wa_reason (*target)(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
+                        const char **detail);
 
     /* Judges a response.  out is zeroed by the caller; strings go to pool. */
     void (*judge)(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
@@ -57,7 +57,8 @@ struct wa_authority {
     /* True iff the authority could judge now; else *detail, in pool, says why not. */
     bool (*ready)(wa_authority *authority, apr_pool_t *pool, const char **detail);
 
-    wa_gate gate; /* before whatever may make a thread wait for it */
+    bool may_hang;       /* answers come through a daemon, or not at all */
+    wa_offload *offload; /* for whatever may make a thread wait for it; NULL: nothing may */
 };
 
 /* Fills out from an AUTHENTICATE and the challenge it answers; strings go to pool.  False: a name

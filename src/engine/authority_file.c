@@ -276,8 +276,8 @@ static bool ready(wa_authority *authority, apr_pool_t *pool, const char **detail
     return true;
 }
 
-static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
-                   const char **detail)
+static wa_reason target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
+                        const char **detail)
 {
     file_authority *a = (file_authority *)authority;
     const wa_userfile *t = lock(a, pool, detail);
@@ -287,7 +287,7 @@ static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *ou
         out->netbios_computer = a->host;
     }
     unlock(a);
-    return t != NULL;
+    return t != NULL ? WA_REASON_OK : WA_REASON_AUTHORITY_DOWN;
 }
 
 static apr_status_t destroy_pool(void *pool)

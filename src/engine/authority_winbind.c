@@ -7,17 +7,22 @@
 
 #include "engine/spares.h"
 
+#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
+#include <apr_thread_proc.h>
 #include <apr_time.h>
 #include <ctype.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wbclient.h>
 
 enum {
     IDLE_CONTEXTS = 16,
+    START_SECONDS = 5,   /* that winbindd has to answer when the server starts */
     NAMES_LIFETIME = 60, /* seconds until winbindd is asked for its names again */
     RID_GUEST = 501
 };
@@ -135,28 +140,106 @@ static void copy_target(const wa_ntlm_target *from, apr_pool_t *pool, wa_ntlm_ta
     to->dns_computer = apr_pstrdup(pool, from->dns_computer);
 }
 
-/* Asks winbindd who it is. */
-static struct wbcInterfaceDetails *ask_names(winbind_authority *a, apr_pool_t *pool,
-                                             const char **detail)
-{
-    struct wbcInterfaceDetails *d = NULL;
+/* One question to winbindd and its answer: all that the call touches, in one piece of memory. */
+typedef struct question {
+    wa_job job;
+    wbcErr (*ask)(struct question *q);
     struct wbcContext *ctx;
+    struct wbcAuthUserParams params; /* points into text */
     wbcErr rc;
+    struct wbcInterfaceDetails *names;
+    struct wbcAuthUserInfo *info;
+    struct wbcAuthErrorInfo *error;
+    size_t size; /* of text */
+    char text[];
+} question;
 
-    if (!wa_gate_enter(&a->base.gate)) {
-        *detail = "too many threads wait for winbindd";
-        return NULL;
+static void run_question(wa_job *job)
+{
+    question *q = (question *)job;
+
+    q->rc = q->ask(q);
+}
+
+static void end_question(wa_job *job)
+{
+    question *q = (question *)job;
+
+    if (q->info != NULL) {
+        wa_secret_wipe(q->info->user_session_key, sizeof(q->info->user_session_key));
     }
-    ctx = take(a);
-    rc = ctx != NULL ? wbcCtxInterfaceDetails(ctx, &d) : WBC_ERR_NO_MEMORY;
-    wa_gate_leave(&a->base.gate);
-    if (ctx != NULL) {
-        give_back(a, ctx, rc == WBC_ERR_SUCCESS);
+    wbcFreeMemory(q->info);
+    wbcFreeMemory(q->error);
+    wbcFreeMemory(q->names);
+    wbcCtxFree(q->ctx); /* NULL when it was given back */
+    wa_secret_wipe(q->text, q->size);
+    free(q);
+}
+
+/* A question with room for so much text; NULL when there is no memory. */
+static question *make_question(winbind_authority *a, wbcErr (*ask)(question *q), size_t size)
+{
+    question *q = calloc(1, sizeof(*q) + size);
+
+    if (q != NULL) {
+        q->job.run = run_question;
+        q->job.end = end_question;
+        q->ask = ask;
+        q->size = size;
+        q->rc = WBC_ERR_UNKNOWN_FAILURE;
+        q->ctx = take(a);
+        if (q->ctx == NULL) {
+            end_question(&q->job);
+            q = NULL;
+        }
     }
-    if (rc != WBC_ERR_SUCCESS) {
-        *detail = explain(rc, pool);
+    return q;
+}
+
+/* Puts the question; q may be NULL.  Anything but WA_REASON_OK: nobody has answered, *detail says
+ * why, and there is no question any more.  Otherwise the caller ends it. */
+static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *pool,
+                              const char **detail)
+{
+    wa_offload_outcome outcome;
+
+    if (q == NULL) {
+        *detail = explain(WBC_ERR_NO_MEMORY, pool);
+        return WA_REASON_AUTHORITY_DOWN;
     }
-    return d;
+    outcome = wa_offload_run(a->base.offload, &q->job);
+    if (outcome == WA_OFFLOAD_LATE) {
+        return wa_offload_reason(a->base.offload, outcome, pool, detail);
+    }
+    if (outcome == WA_OFFLOAD_BUSY || q->rc == WBC_ERR_SUCCESS || q->rc == WBC_ERR_AUTH_ERROR) {
+        give_back(a, q->ctx, true);
+        q->ctx = NULL;
+    }
+    if (outcome == WA_OFFLOAD_BUSY) {
+        end_question(&q->job);
+        return wa_offload_reason(a->base.offload, outcome, pool, detail);
+    }
+    if (q->rc != WBC_ERR_SUCCESS && q->error == NULL) {
+        *detail = explain(q->rc, pool);
+        end_question(&q->job);
+        return WA_REASON_AUTHORITY_DOWN;
+    }
+    return WA_REASON_OK;
+}
+
+static wbcErr call_names(question *q)
+{
+    return wbcCtxInterfaceDetails(q->ctx, &q->names);
+}
+
+static wbcErr call_ping(question *q)
+{
+    return wbcCtxPingDc(q->ctx, NULL, NULL);
+}
+
+static wbcErr call_authenticate(question *q)
+{
+    return wbcCtxAuthenticateUserEx(q->ctx, &q->params, &q->info, &q->error);
 }
 
 /* Under the mutex. */
@@ -186,11 +269,12 @@ static bool names_fresh(winbind_authority *a)
     return fresh;
 }
 
-static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
-                   const char **detail)
+static wa_reason target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
+                        const char **detail)
 {
     winbind_authority *a = (winbind_authority *)authority;
-    struct wbcInterfaceDetails *d;
+    wa_reason reason;
+    question *q;
     bool known;
 
     apr_thread_mutex_lock(a->mutex);
@@ -200,12 +284,13 @@ static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *ou
     }
     apr_thread_mutex_unlock(a->mutex);
     if (known) {
-        return true;
+        return WA_REASON_OK;
     }
-    d = ask_names(a, pool, detail); /* outside the mutex: it may hang */
+    q = make_question(a, call_names, 0);
+    reason = put_question(a, q, pool, detail); /* outside the mutex: it may hang */
     apr_thread_mutex_lock(a->mutex);
-    if (d != NULL) {
-        store_names(a, d);
+    if (reason == WA_REASON_OK) {
+        store_names(a, q->names);
         copy_target(&a->names, pool, out);
     }
     else {
@@ -213,24 +298,22 @@ static bool target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *ou
             0; /* who asks next asks winbindd: it says whether NTLM can be judged at all */
     }
     apr_thread_mutex_unlock(a->mutex);
-    known = d != NULL;
-    wbcFreeMemory(d);
-    return known;
+    if (reason == WA_REASON_OK) {
+        end_question(&q->job);
+    }
+    return reason;
 }
 
 static bool ready(wa_authority *authority, apr_pool_t *pool, const char **detail)
 {
     winbind_authority *a = (winbind_authority *)authority;
-    struct wbcContext *ctx = take(a);
-    wbcErr rc = ctx != NULL ? wbcCtxPingDc(ctx, NULL, NULL) : WBC_ERR_NO_MEMORY;
+    question *q = make_question(a, call_ping, 0);
+    bool answers = put_question(a, q, pool, detail) == WA_REASON_OK;
 
-    if (ctx != NULL) {
-        give_back(a, ctx, rc == WBC_ERR_SUCCESS);
+    if (answers) {
+        end_question(&q->job);
     }
-    if (rc != WBC_ERR_SUCCESS) {
-        *detail = explain(rc, pool);
-    }
-    return rc == WBC_ERR_SUCCESS;
+    return answers;
 }
 
 /* True iff account is the server's own domain's; then its realm is the domain's DNS name. */
@@ -242,7 +325,7 @@ static void settle_account(winbind_authority *a, const char *domain, const char 
 
     out->account.domain = apr_pstrdup(pool, domain);
     out->account.name = apr_pstrdup(pool, name);
-    if (target(&a->base, pool, &own, &detail)
+    if (target(&a->base, pool, &own, &detail) == WA_REASON_OK
         && wa_account_same_domain(domain, own.netbios_domain)) {
         out->account.home = true;
         out->account.realm = own.dns_domain != NULL ? upper(pool, own.dns_domain) : NULL;
@@ -298,83 +381,91 @@ static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *inf
     memcpy(out->session_key, info->user_session_key, sizeof(out->session_key));
 }
 
-static void fill_params(const wa_logon *logon, struct wbcAuthUserParams *params)
+/* Moves bytes into what is left of the question's text. */
+static void *own_bytes(question *q, size_t *used, const void *bytes, size_t n)
 {
-    const wa_ntlm_authenticate *m = logon->message;
+    void *own = q->text + *used;
 
-    memset(params, 0, sizeof(*params));
-    params->level = WBC_AUTH_USER_LEVEL_RESPONSE;
-    params->account_name = logon->user;
-    params->domain_name = logon->domain;
-    params->workstation_name = logon->workstation;
-    params->parameter_control = 0; /* machine accounts would need a flag here: refused */
-    memcpy(params->password.response.challenge, logon->challenge, WA_NTLM_CHALLENGE_LEN);
-    params->password.response.nt_length = (uint32_t)m->nt.n;
-    params->password.response.nt_data = (uint8_t *)(uintptr_t)m->nt.p; /* not written to */
-    /* no LM response: a domain controller that finds the NT response wrong would go on to that
-     * one, and the flags in the NT response, the MIC's among them, would then be nobody's word */
+    memcpy(own, bytes, n);
+    *used += n;
+    return own;
 }
 
-/* One submission to winbindd, and what it says. */
-static void submit(winbind_authority *a, const struct wbcAuthUserParams *params, apr_pool_t *pool,
-                   wa_ruling *out)
+static const char *own_string(question *q, size_t *used, const char *s)
 {
-    struct wbcAuthErrorInfo *error = NULL;
-    struct wbcAuthUserInfo *info = NULL;
-    struct wbcContext *ctx;
-    wbcErr rc;
+    return own_bytes(q, used, s, strlen(s) + 1);
+}
 
-    if (!wa_gate_enter(&a->base.gate)) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
+/* Puts the question to winbindd, and rules by what it says. */
+static void submit(winbind_authority *a, question *q, apr_pool_t *pool, wa_ruling *out)
+{
+    const char *detail = NULL;
+    wa_reason reason = put_question(a, q, pool, &detail);
+
+    if (reason != WA_REASON_OK) {
+        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
         return;
     }
-    ctx = take(a);
-    rc = ctx != NULL ? wbcCtxAuthenticateUserEx(ctx, params, &info, &error) : WBC_ERR_NO_MEMORY;
-    wa_gate_leave(&a->base.gate);
-    if (ctx != NULL) {
-        give_back(a, ctx, rc == WBC_ERR_SUCCESS || rc == WBC_ERR_AUTH_ERROR);
-    }
-    if (rc == WBC_ERR_SUCCESS) {
-        rule_success(a, info, pool, out);
-        wa_secret_wipe(info->user_session_key, sizeof(info->user_session_key));
-    }
-    else if (error != NULL) {
-        rule_status(error->nt_status, error->nt_string, pool, out);
+    if (q->rc == WBC_ERR_SUCCESS) {
+        rule_success(a, q->info, pool, out);
     }
     else {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, explain(rc, pool));
+        rule_status(q->error->nt_status, q->error->nt_string, pool, out);
     }
-    wbcFreeMemory(info);
-    wbcFreeMemory(error);
+    end_question(&q->job);
 }
 
 static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
                   wa_ruling *out)
 {
-    struct wbcAuthUserParams params;
+    winbind_authority *a = (winbind_authority *)authority;
+    wa_span nt = logon->message->nt;
+    question *q = make_question(a, call_authenticate,
+                                strlen(logon->user) + strlen(logon->domain)
+                                    + strlen(logon->workstation) + 3 + nt.n);
+    size_t used = 0;
 
-    fill_params(logon, &params);
-    submit((winbind_authority *)authority, &params, pool, out);
+    if (q != NULL) {
+        q->params.level = WBC_AUTH_USER_LEVEL_RESPONSE;
+        q->params.account_name = own_string(q, &used, logon->user);
+        q->params.domain_name = own_string(q, &used, logon->domain);
+        q->params.workstation_name = own_string(q, &used, logon->workstation);
+        q->params.parameter_control = 0; /* machine accounts would need a flag here: refused */
+        memcpy(q->params.password.response.challenge, logon->challenge, WA_NTLM_CHALLENGE_LEN);
+        q->params.password.response.nt_length = (uint32_t)nt.n;
+        q->params.password.response.nt_data = own_bytes(q, &used, nt.p, nt.n);
+        /* no LM response: a domain controller that finds the NT response wrong would go on to
+         * that one, and the flags in the NT response, the MIC's among them, would then be
+         * nobody's word */
+    }
+    submit(a, q, pool, out);
 }
 
 static void judge_password(wa_authority *authority, const char *user, const char *domain,
                            const char *password, apr_pool_t *pool, wa_ruling *out)
 {
-    struct wbcAuthUserParams params;
+    winbind_authority *a = (winbind_authority *)authority;
     wa_ntlm_target own = { NULL, NULL, NULL, NULL };
     const char *detail = NULL;
+    wa_reason reason = target(authority, pool, &own, &detail);
+    question *q;
+    size_t used = 0;
 
-    if (!target(authority, pool, &own, &detail)) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
+    if (reason != WA_REASON_OK) {
+        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
         return;
     }
-    memset(&params, 0, sizeof(params));
-    params.level = WBC_AUTH_USER_LEVEL_PLAIN;
-    params.account_name = user;
-    params.domain_name =
-        *domain != '\0' || strchr(user, '@') != NULL ? domain : own.netbios_domain;
-    params.password.plaintext = password;
-    submit((winbind_authority *)authority, &params, pool, out);
+    if (*domain == '\0' && strchr(user, '@') == NULL) {
+        domain = own.netbios_domain;
+    }
+    q = make_question(a, call_authenticate, strlen(user) + strlen(domain) + strlen(password) + 3);
+    if (q != NULL) {
+        q->params.level = WBC_AUTH_USER_LEVEL_PLAIN;
+        q->params.account_name = own_string(q, &used, user);
+        q->params.domain_name = own_string(q, &used, domain);
+        q->params.password.plaintext = own_string(q, &used, password);
+    }
+    submit(a, q, pool, out);
 }
 
 static void open_child(wa_authority *authority, apr_pool_t *pchild)
@@ -390,12 +481,60 @@ static apr_status_t destroy_pool(void *pool)
     return APR_SUCCESS;
 }
 
+/* In a process of its own: one byte that says whether winbindd answers, and why not. */
+static void answer_probe(winbind_authority *a, apr_file_t *out, apr_pool_t *pool)
+{
+    wa_ntlm_target own;
+    const char *detail = "";
+    bool answers = target(&a->base, pool, &own, &detail) == WA_REASON_OK;
+
+    apr_file_printf(out, "%c%s", answers ? '+' : '-', detail);
+    apr_file_flush(out);
+    _exit(0);
+}
+
+/* Does winbindd answer?  Asked before there are children with crews, by a process that is ended
+ * when it hangs: nothing is served while a server restarts. */
+static bool probe(winbind_authority *a, apr_pool_t *pool, const char **error)
+{
+    char text[300] = "";
+    apr_size_t n = sizeof(text) - 1;
+    apr_file_t *in;
+    apr_file_t *out;
+    apr_proc_t child;
+
+    if (apr_file_pipe_create(&in, &out, pool) != APR_SUCCESS) {
+        *error = "no pipe could be made";
+        return false;
+    }
+    switch (apr_proc_fork(&child, pool)) {
+    case APR_INCHILD:
+        answer_probe(a, out, pool);
+        break;
+    case APR_INPARENT:
+        apr_file_close(out);
+        apr_file_pipe_timeout_set(in, apr_time_from_sec(START_SECONDS));
+        (void)apr_file_read(in, text, &n);
+        apr_proc_kill(&child, SIGKILL);
+        apr_proc_wait(&child, NULL, NULL, APR_WAIT);
+        break;
+    default:
+        apr_file_close(out);
+        break;
+    }
+    apr_file_close(in);
+    *error = text[0] == '-' ? apr_pstrdup(pool, text + 1)
+                            : apr_psprintf(pool, "no answer within %d s", START_SECONDS);
+    return text[0] == '+';
+}
+
 wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error)
 {
     winbind_authority *a = apr_pcalloc(pconf, sizeof(*a));
-    wa_ntlm_target own;
+    const char *why = NULL;
 
     a->base.spec = "winbind";
+    a->base.may_hang = true;
     a->base.open = open_child;
     a->base.target = target;
     a->base.judge = judge;
@@ -407,8 +546,9 @@ wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **er
     }
     apr_pool_create_unmanaged(&a->pool);
     apr_pool_cleanup_register(pconf, a->pool, destroy_pool, apr_pool_cleanup_null);
-    if (!target(&a->base, pconf, &own, error) && must) {
-        return NULL;
+    if (probe(a, pconf, &why)) {
+        return &a->base;
     }
-    return &a->base;
+    *error = why;
+    return must ? NULL : &a->base;
 }

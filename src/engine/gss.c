@@ -11,6 +11,7 @@
 #include "engine/gsscred.h"
 #include "engine/gsserror.h"
 #include "engine/gssname.h"
+#include "engine/gssntlm.h"
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
@@ -419,8 +420,23 @@ static void keep_delegated(const gss_exchange *x, gss_cred_id_t cred, wa_step *o
     }
 }
 
-/* One call into the library, and what came of it. */
-static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token, wa_span inner,
+/* gss-ntlmssp may wait for winbindd: its calls are bounded like those of our own authority. */
+static bool call_ntlm(gss_exchange *x, wa_gsscred **cred, wa_span token, apr_pool_t *pool,
+                      wa_gssntlm_answer *answer, wa_step *out)
+{
+    wa_offload *offload = x->trust->authority->offload;
+    wa_offload_outcome outcome = wa_gssntlm_accept(offload, &x->ctx, cred, token, answer);
+    const char *detail = NULL;
+    wa_reason reason = wa_offload_reason(offload, outcome, pool, &detail);
+
+    if (reason != WA_REASON_OK) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, reason, detail);
+    }
+    return reason == WA_REASON_OK;
+}
+
+/* One call into the library, and what came of it.  *cred is NULL when it has stayed there. */
+static void accept_token(gss_exchange *x, wa_gsscred **cred, wa_span token, wa_span inner,
                          apr_pool_t *pool, wa_step *out)
 {
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
@@ -428,12 +444,24 @@ static void accept_token(gss_exchange *x, const wa_gsscred *cred, wa_span token,
     struct gss_channel_bindings_struct bindings;
     gss_cred_id_t delegated = GSS_C_NO_CREDENTIAL;
     bool delegate = x->delegate != WA_DELEGATE_OFF && x->kind != WA_GSSCRED_SPNEGO_NTLM;
+    wa_gssntlm_answer ntlm;
     OM_uint32 minor = 0;
     OM_uint32 ignored;
-    OM_uint32 major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(cred, x->kind),
-                                             &in, channel_of(x, &bindings), NULL, NULL, &answer,
-                                             NULL, NULL, delegate ? &delegated : NULL);
+    OM_uint32 major;
 
+    if (x->kind == WA_GSSCRED_SPNEGO_NTLM) {
+        if (!call_ntlm(x, cred, token, pool, &ntlm, out)) {
+            return;
+        }
+        major = ntlm.major;
+        minor = ntlm.minor;
+        answer = ntlm.token;
+    }
+    else {
+        major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(*cred, x->kind), &in,
+                                       channel_of(x, &bindings), NULL, NULL, &answer, NULL, NULL,
+                                       delegate ? &delegated : NULL);
+    }
     if (GSS_ERROR(major)) {
         accept_failed(x, inner, major, minor, pool,
                       out); /* an error token stays here: 401 says enough */
@@ -495,16 +523,10 @@ static void step(wa_engine *engine, wa_span token, apr_pool_t *request_pool, wa_
         delete_context(x);
         return;
     }
-    if (x->judged && !wa_gate_enter(&x->trust->authority->gate)) {
-        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
+    accept_token(x, &cred, token, inner, request_pool, out);
+    if (cred != NULL) {
+        wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);
     }
-    else {
-        accept_token(x, cred, token, inner, request_pool, out);
-        if (x->judged) { /* then gss-ntlmssp has waited for it as well */
-            wa_gate_leave(&x->trust->authority->gate);
-        }
-    }
-    wa_gsscred_give_back(x->trust, x->kind, cred, out->verdict != WA_VERDICT_UNAVAILABLE);
     if (out->verdict != WA_VERDICT_CONTINUE) {
         delete_context(x);
     }

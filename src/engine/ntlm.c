@@ -38,6 +38,7 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
     wa_ntlm_negotiate negotiate;
     wa_ntlm_target target;
     const char *detail = NULL;
+    wa_reason reason;
     wa_writer w;
 
     if (!wa_ntlm_parse_negotiate(token, &negotiate)) {
@@ -45,8 +46,9 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
         return;
     }
     memset(&target, 0, sizeof(target));
-    if (!authority->target(authority, pool, &target, &detail)) {
-        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
+    reason = authority->target(authority, pool, &target, &detail);
+    if (reason != WA_REASON_OK) {
+        wa_step_fail(out, WA_VERDICT_UNAVAILABLE, reason, detail);
         return;
     }
     wa_writer_init(&w, buf, sizeof(buf));

@@ -26,7 +26,6 @@ void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild)
     wa_gsscred_open(trust, pchild);
     trust->kdc.limit = limit;
     if (trust->authority != NULL) {
-        trust->authority->gate.limit = limit;
         trust->authority->open(trust->authority, pchild);
     }
 }

@@ -48,6 +48,8 @@
     X(bytes, max_token, "WinAuthMaxToken", 65536, "largest token, in bytes")                       \
     X(bytes, drain_limit, "WinAuthDrainLimit", 1048576,                                            \
       "largest request body of an intermediate leg that is read and dropped, in bytes")            \
+    X(concurrency, ntlm_concurrency, "WinAuthNTLMConcurrency", wa_default_concurrency,             \
+      "N and/or deadline=SECONDS: logins that may wait for winbindd, and how long")                \
     X(networks, trusted_proxies, "WinAuthTrustedProxy", NULL,                                      \
       "addresses of front ends that pin one client to one connection")
 /* clang-format on */

@@ -2,6 +2,7 @@
 
 #include "core/utf.h"
 #include "engine/gsscred.h"
+#include "httpd/commons.h"
 #include "httpd/config.h"
 #include "httpd/tlscheck.h"
 #include "httpd/delegation.h"
@@ -269,6 +270,9 @@ int wa_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         refuse(current, "WinAuthDelegationDir", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (!wa_commons_make(pconf, s)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     settle_spnego(current);
     for (i = apr_hash_first(pconf, current->trusts); i != NULL; i = apr_hash_next(i)) {
         const wa_trust *trust = apr_hash_this_val(i);
@@ -309,8 +313,12 @@ void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
 
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
 
+    wa_commons_open(pchild, threads);
     for (i = apr_hash_first(pchild, current->trusts); i != NULL; i = apr_hash_next(i)) {
         wa_trust *trust = apr_hash_this_val(i);
+        if (trust->authority != NULL && trust->authority->may_hang) {
+            trust->authority->offload = wa_commons_offload();
+        }
         wa_trust_open(trust, threads, pchild);
         check_readable(trust, s);
     }

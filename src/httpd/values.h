@@ -37,6 +37,14 @@ typedef struct wa_protection_value {
     wa_protection policy;
 } wa_protection_value;
 
+typedef struct wa_concurrency {
+    int set;
+    apr_int64_t most;     /* 0: half of all threads */
+    apr_int64_t deadline; /* seconds */
+} wa_concurrency;
+
+extern const wa_concurrency wa_default_concurrency;
+
 typedef struct wa_network {
     const char *text; /* as written */
     apr_ipsubnet_t *subnet;
@@ -54,14 +62,15 @@ typedef wa_limit wa_kind_limit;
 typedef wa_providers wa_kind_providers;
 typedef wa_protection_value wa_kind_protection;
 typedef const apr_array_header_t *wa_kind_spns;     /* of const char *: hosts; NULL unset */
+typedef wa_concurrency wa_kind_concurrency;
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
 typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset */
 
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
-    X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)          \
-    X(delegation)
+    X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)                      \
+    X(delegation) X(concurrency)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \

@@ -116,12 +116,12 @@ sub ticket {
     return $cache;
 }
 
-# site($ad, DIRECTIVES): a server that runs, with the domain's keys and winbind.  /w/negotiate/ offers Negotiate,
-# /w/ntlm/ NTLM, any other /w/NAME/ both.
+# site($ad, DIRECTIVES, mpm => NAME): a server that runs, with the domain's keys and winbind.  /w/negotiate/ offers
+# Negotiate, /w/ntlm/ NTLM, any other /w/NAME/ both.
 sub site {
-    my ($self, $config) = @_;
+    my ($self, $config, %option) = @_;
     my $name = $self->{member} ? 'web1.ad.test' : 'www.ad.test';
-    $server = WinAuth::Server->new(<<"END" . (defined $config ? $config : ''));
+    $server = WinAuth::Server->new(<<"END" . (defined $config ? $config : ''), %option);
 ServerName $name
 LoadModule cgid_module $ENV{WA_MODULES}/mod_cgid.so
 ScriptSock $self->{dir}/cgisock-@{[ ++$count ]}
