@@ -146,14 +146,27 @@ guards: $(MODULE) $(BUILD)/unit/guards.t
 check: all unit-programs
 	prove $(UNIT_TESTS) $(FUZZ_TESTS:%=%.t) $(BUILD)/unit/guards.t
 
-# make fuzz T=60: every target for T seconds (needs clang)
-fuzz:
-	@for f in $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c)); do \
-	    mkdir -p $(BUILD)/fuzz/$$f && \
-	    clang -std=gnu99 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -It/unit \
-	        t/fuzz/fuzz_$$f.c $(CORE) -o $(BUILD)/fuzz/fuzz_$$f && \
-	    $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(or $(T),60) $(BUILD)/fuzz/$$f t/fuzz/corpus/$$f || exit 1; \
-	done
+# make fuzz T=60 J=2: every target for T seconds, J of them at a time (needs clang).  What is found stays in
+# build/fuzz, and a crash as build/fuzz/TARGET-crash-...
+FUZZERS      := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_FLAGS   := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJECTS := $(CORE:%.c=$(BUILD)/fuzz/obj/%.o) $(ENGINE:%.c=$(BUILD)/fuzz/obj/%.o)
+
+$(BUILD)/fuzz/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC)clang $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(FUZZ_OBJECTS)
+	$(call quiet,CC)clang $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(filter-out -MMD -MP,$(OUR_CFLAGS)) $(FUZZ_FLAGS) \
+	    -fsanitize=fuzzer $< $(FUZZ_OBJECTS) -o $@ $(PKG_LIBS) $(APR_LIBS)
+
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
+	@mkdir -p $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@printf '%s\n' $(FUZZERS) | xargs -P $(or $(J),$(JOBS)) -I '{}' sh -c \
+	    '$(BUILD)/fuzz/fuzz_{} -max_total_time=$(or $(T),60) -artifact_prefix=$(BUILD)/fuzz/{}- -print_final_stats=1 \
+	        $(BUILD)/fuzz/{} t/fuzz/corpus/{} >$(BUILD)/fuzz/{}.log 2>&1 && \
+	        echo "{}: $$(sed -n "s/^stat::number_of_executed_units: *//p" $(BUILD)/fuzz/{}.log) inputs" || \
+	        { tail -n 40 $(BUILD)/fuzz/{}.log; echo "{}: see $(BUILD)/fuzz/{}.log"; exit 1; }'
 
 # gcc's analyzer, clang-tidy (.clang-tidy says what not) and cppcheck: each must find nothing.
 # use-of-uninitialized-value: gcc 12 does not see that a loop fills an array; clang's analyzer and valgrind
