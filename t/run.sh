@@ -65,5 +65,7 @@ port=$(perl -MIO::Socket::INET -e \
 # A run in which nothing ran is a failure too: Apache::Test exits 0 after "NOTESTS".
 { perl t/TEST.PL -httpd "$WA_HTTPD" -apxs "$APXS" -httpd_conf "$WA_TMP/base.conf" -port "$port" \
     ${TESTS:-} 2>&1 && echo 0 >status || echo 1 >status; } | tee output
+perl -It/lib -MWinAuth::Server -ne 'print "$ARGV: $_" if $_ =~ $WinAuth::Server::SECRETS' t/logs/*_log >>secrets
+[ ! -s secrets ] || { echo "secrets in the logs:"; cut -c1-400 secrets; echo 1 >status; }
 [ -z "$WA_SAN" ] || san_report || echo 1 >status
 [ "$(cat status)" = 0 ] && grep -q '^Result: PASS' output || { echo "FAILED"; exit 1; }

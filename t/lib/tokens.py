@@ -12,6 +12,7 @@ Words are separated by tabs.
                                      FLAG: delegate_to_peer, for one; each may be empty
   step NAME [BASE64]                 the client's next token, given the server's last one
   state NAME                         "complete" or "open"
+  key NAME                           the session key of a complete GSSAPI client, base64
   nthash NAME PASSWORD               the password's NT hash in hex; NAME is not used
 """
 import base64
@@ -74,6 +75,11 @@ class Gss:
     def complete(self):
         return self.context.complete
 
+    def key(self):
+        import gssapi.raw
+        oid = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5")    # GSS_C_INQ_SSPI_SESSION_KEY
+        return gssapi.raw.inquire_sec_context_by_oid(self.context, oid)[0]
+
 
 def kerberos(mech, ccache, service, binding="", conf="", flag=""):
     usual = os.environ.get("KRB5_CONFIG")
@@ -129,6 +135,8 @@ def main():
                 answer = base64.b64encode(clients[name].step(token) or b"").decode()
             elif command == "state":
                 answer = "complete" if clients[name].complete() else "open"
+            elif command == "key":
+                answer = base64.b64encode(clients[name].key()).decode()
             elif command == "nthash":
                 answer = hashlib.new("md4", words[0].encode("utf-16-le")).hexdigest()
             else:
