@@ -76,7 +76,8 @@ sub test_config {
     return ($? >> 8, $output);
 }
 
-# start: in the foreground mode, as our child, so that it ends with us.  Dies when it does not come up.
+# start: in the foreground mode, as our child, so that it ends with us.  Dies when it does not come up.  The port
+# is open before the configuration has been looked at; the pid file is not there before.
 sub start {
     my ($self, @args) = @_;
     @args = '-DFOREGROUND' unless @args;
@@ -90,7 +91,8 @@ sub start {
         exec $self->httpd(@args) or POSIX::_exit(127);
     }
     for (1 .. 600) {
-        return $self if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+        return $self if -s "$self->{dir}/httpd.pid"
+            && IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
         if (waitpid($self->{pid}, POSIX::WNOHANG()) > 0) {
             delete $self->{pid};
             last;
