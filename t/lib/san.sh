@@ -14,7 +14,7 @@ san_environment() {
     case $WA_SAN in
     address)
         echo "LD_PRELOAD='$(${CC:-cc} -print-file-name=libasan.so)'"
-        echo "ASAN_OPTIONS='log_path=$WA_SAN_DIR/report:detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:disable_coredump=1'"
+        echo "ASAN_OPTIONS='log_path=$WA_SAN_DIR/report:detect_leaks=0:quarantine_size_mb=32:detect_stack_use_after_return=1:abort_on_error=1:disable_coredump=1'"
         echo "export LD_PRELOAD ASAN_OPTIONS"
         ;;
     undefined)
