@@ -43,6 +43,7 @@ sub world {
     my $host = $self->{host} = $self->{dir} . ($option{member} ? '/member' : '');
     my $script = $option{member} ? 'ad-member.sh' : 'ad.sh';
     return $self if $ENV{WA_IN_WORLD};
+    my ($guard, $alive) = guard($self, $script eq 'ad.sh' ? () : $script, 'ad.sh');
     my $status = 255;
     eval {
         local $SIG{TERM} = local $SIG{INT} = local $SIG{HUP} = sub { die "ended by a signal\n" };
@@ -54,11 +55,31 @@ sub world {
         $status = $status & 127 ? 255 : $status >> 8;
         1;
     } or print "Bail out!  $@";
-    for my $script ($option{member} ? 'ad-member.sh' : (), 'ad.sh') {
-        eval { $self->script($script, 'stop'); 1 } or print STDERR $@;
-    }
+    close $alive;
+    waitpid $guard, 0;
     rmtree($self->{dir}) if $status == 0;
     POSIX::_exit($status);
+}
+
+# guard(SCRIPTS): (the pid of a process, a pipe): once nobody has the pipe any more, for whatever reason, that
+# process has the scripts clear up.
+sub guard {
+    my ($self, @scripts) = @_;
+    pipe my $gone, my $alive or die "pipe: $!";
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        POSIX::setsid();
+        local @SIG{qw(TERM INT HUP)} = ('IGNORE') x 3;
+        open STDOUT, '>&', \*STDERR;
+        close $alive;
+        sysread $gone, my $nothing, 1;
+        $ENV{WA_AD_DIR} = $self->{dir};
+        system "$T/lib/$_", 'stop' for @scripts;
+        POSIX::_exit(0);
+    }
+    close $gone;
+    return ($pid, $alive);
 }
 
 # template: the directory of a domain that is never started; whoever needs it first, makes it.
