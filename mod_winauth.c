@@ -3,6 +3,7 @@
  * The table of contents: module record and hooks.  How a request goes through the layers is told
  * in src/README. */
 #include "httpd/answer.h"
+#include "httpd/audit.h"
 #include "httpd/channel.h"
 #include "httpd/commons.h"
 #include "httpd/config.h"
@@ -41,6 +42,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     /* before every logger: an intermediate leg is none of their business */
     ap_hook_log_transaction(wa_publish_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(wa_audit_log, NULL, NULL, APR_HOOK_FIRST);
 }
 
 /* clang-format off */

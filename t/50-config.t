@@ -22,6 +22,7 @@ my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
     WinAuthRequireTLS => 'Off', WinAuthOptional => 'Off', WinAuthOffer => '"true"', WinAuthDelegation => 'forwarded',
+    WinAuthNTLMAudit => 'On',
     WinAuthExtendedProtection => 'None', WinAuthServiceNames => 'HTTP/www.example.com',
 );
 
@@ -67,7 +68,7 @@ sub accepted {
 
 # --- values
 
-my @flags = qw(WinAuthPersistSingleRequest WinAuthPersistNonNTLM WinAuthLogHandshake WinAuthRequireTLS
+my @flags = qw(WinAuthNTLMAudit WinAuthPersistSingleRequest WinAuthPersistNonNTLM WinAuthLogHandshake WinAuthRequireTLS
                WinAuthOptional);
 for my $directive (@flags) {
     refused($directive, $_, qr/takes On or Off$/) for '', 'yes', '1', 'On Off', 'Onn', '""';

@@ -28,6 +28,7 @@ typedef struct gss_exchange {
     gss_ctx_id_t ctx;
     bool has_nonce; /* gss-ntlmssp's challenge is out, nonce is its */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
+    bool krb5_proposed;
     bool judged; /* our authority found the NTLM message inside right: account and sid are set */
     wa_account account;
     const char *sid;
@@ -73,6 +74,8 @@ static wa_reason choose_from(gss_exchange *x, const wa_spnego_init *init, wa_spa
 {
     size_t i;
 
+    x->krb5_proposed =
+        wa_spnego_proposes(init, WA_MECH_KRB5) || wa_spnego_proposes(init, WA_MECH_MS_KRB5);
     for (i = 0; i < init->mech_count && x->kind == WA_GSSCRED_NONE; i++) {
         x->kind = kind_for(x, init->mechs[i]);
         if (x->kind != WA_GSSCRED_NONE && i == 0) {
@@ -247,6 +250,8 @@ static void read_ntlm(const gss_exchange *x, wa_identity *identity, wa_step *out
     identity->package = WA_PACKAGE_NTLM;
     identity->account = x->account;
     identity->sid = x->sid;
+    identity->in_spnego = true;
+    identity->krb5_proposed = x->krb5_proposed;
     identity->evidence = x->evidence;
     out->verdict = WA_VERDICT_DONE;
 }

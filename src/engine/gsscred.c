@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     IDLE_CREDENTIALS = 32,
@@ -235,6 +236,50 @@ bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const cha
     }
     gss_release_cred(&ignored, &cred);
     return true;
+}
+
+static bool equals(const krb5_data *data, const char *text)
+{
+    return data->length == strlen(text) && strncasecmp(data->data, text, data->length) == 0;
+}
+
+static wa_key search(krb5_context context, krb5_keytab keytab, const char *service,
+                     const char *host)
+{
+    wa_key found = WA_KEY_ABSENT;
+    krb5_keytab_entry entry;
+    krb5_kt_cursor cursor;
+
+    if (krb5_kt_start_seq_get(context, keytab, &cursor) != 0) {
+        return WA_KEY_UNKNOWN;
+    }
+    while (found == WA_KEY_ABSENT && krb5_kt_next_entry(context, keytab, &entry, &cursor) == 0) {
+        const krb5_principal_data *name = entry.principal;
+        if (name->length == 2 && equals(&name->data[0], service)
+            && equals(&name->data[1], host)) {
+            found = WA_KEY_PRESENT;
+        }
+        krb5_free_keytab_entry_contents(context, &entry);
+    }
+    krb5_kt_end_seq_get(context, keytab, &cursor);
+    return found;
+}
+
+wa_key wa_gsscred_find_key(const wa_trust *trust, const char *service, const char *host)
+{
+    wa_key found = WA_KEY_UNKNOWN;
+    krb5_context context;
+    krb5_keytab keytab;
+
+    if (krb5_init_context(&context) != 0) {
+        return found;
+    }
+    if (krb5_kt_resolve(context, trust->client_keytab, &keytab) == 0) {
+        found = search(context, keytab, service, host);
+        krb5_kt_close(context, keytab);
+    }
+    krb5_free_context(context);
+    return found;
 }
 
 static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind, bool proxy)

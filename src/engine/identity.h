@@ -26,6 +26,8 @@ typedef struct wa_identity {
     wa_evidence evidence; /* for extended protection: what a section may ask for besides */
     apr_time_t proved;    /* when */
     apr_time_t expires;   /* end of the ticket, or 0 when nothing ends it */
+    bool in_spnego;       /* NTLM: was negotiated; */
+    bool krb5_proposed;   /* and Kerberos was on the client's list, too */
     wa_delegate delegate; /* what was taken if the client gave it */
     const char *ccache;   /* "FILE:/…", what it gave; goes with this pool; or NULL */
 } wa_identity;

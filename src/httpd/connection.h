@@ -22,6 +22,7 @@ typedef struct wa_slot {
     wa_engine *engine;     /* != NULL iff an exchange is open */
     const wa_identity *identity; /* != NULL iff state == WA_STATE_BOUND */
     const wa_binding *binding; /* of the TLS channel; survives wa_slot_drop; NULL: not made yet */
+    const char *ntlm_why;      /* why the login was not by Kerberos; NULL: not asked; in pool */
     wa_memo *memo;             /* passwords; survives wa_slot_drop; NULL iff there was none */
     apr_int64_t served;        /* requests served by the login, not counting its own */
     apr_pool_t *parent;        /* of pool */

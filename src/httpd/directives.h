@@ -32,6 +32,8 @@
       "On: without credentials the request goes on, anonymous")                                    \
     X(flag, log_handshake, "WinAuthLogHandshake", 0,                                               \
       "On: intermediate legs appear in the access log")                                            \
+    X(flag, ntlm_audit, "WinAuthNTLMAudit", 0,                                                     \
+      "On: each NTLM login is logged, with who, from where, and why not by Kerberos")              \
     X(delegation, delegation, "WinAuthDelegation", WA_DELEGATE_OFF,                                \
       "credentials for the application to act as the user: off, forwarded or constrained")
 

@@ -32,8 +32,7 @@ wa_request *wa_publish_record(request_rec *r)
     return record;
 }
 
-/* As an environment variable and as a note; value must live as long as r. */
-static void set_variable(request_rec *r, const char *name, const char *value)
+void wa_publish_variable(request_rec *r, const char *name, const char *value)
 {
     apr_table_setn(r->subprocess_env, name, value);
     apr_table_setn(r->notes, name, value);
@@ -43,9 +42,9 @@ static void set_variables(request_rec *r, wa_reason reason)
 {
     const wa_reason_row *row = wa_reason_get(reason);
 
-    set_variable(r, "WINAUTH_REASON", row->token);
-    set_variable(r, "WINAUTH_SUBSTATUS", apr_psprintf(r->pool, "%u", row->substatus));
-    set_variable(r, "WINAUTH_WIN32", apr_psprintf(r->pool, "%u", row->win32));
+    wa_publish_variable(r, "WINAUTH_REASON", row->token);
+    wa_publish_variable(r, "WINAUTH_SUBSTATUS", apr_psprintf(r->pool, "%u", row->substatus));
+    wa_publish_variable(r, "WINAUTH_WIN32", apr_psprintf(r->pool, "%u", row->win32));
 }
 
 void wa_publish_reason(request_rec *r, wa_reason reason)
@@ -66,11 +65,11 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
     record->identity = identity;
     r->user = apr_pstrdup(r->pool, user);
     r->ap_auth_type = (char *)wa_scheme_name(identity->scheme);
-    set_variable(r, "WINAUTH_PACKAGE", wa_package_name(identity->package));
-    set_variable(r, "WINAUTH_EPA",
-                 identity->evidence.binding == WA_BINDING_MATCH ? "bound" : "none");
+    wa_publish_variable(r, "WINAUTH_PACKAGE", wa_package_name(identity->package));
+    wa_publish_variable(r, "WINAUTH_EPA",
+                        identity->evidence.binding == WA_BINDING_MATCH ? "bound" : "none");
     if (identity->sid != NULL) {
-        set_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
+        wa_publish_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
     }
     wa_publish_reason(r, WA_REASON_OK);
     return true;
@@ -182,8 +181,8 @@ int wa_publish_log(request_rec *r)
     }
     if (refused_by_application(r, last, record)) {
         set_variables(last, WA_REASON_NOT_AUTHORIZED);
-        set_variable(last, "WINAUTH_SUBSTATUS",
-                     "5"); /* IIS tells the two apart: 401.3 and 401.5 */
+        wa_publish_variable(last, "WINAUTH_SUBSTATUS",
+                            "5"); /* IIS tells the two apart: 401.3 and 401.5 */
     }
     else {
         set_variables(last, record->reason);

@@ -31,6 +31,9 @@ wa_request *wa_publish_record(request_rec *r);
 /* Notes the outcome and sets WINAUTH_REASON, WINAUTH_SUBSTATUS and WINAUTH_WIN32. */
 void wa_publish_reason(request_rec *r, wa_reason reason);
 
+/* As an environment variable and as a note; value must live as long as r. */
+void wa_publish_variable(request_rec *r, const char *name, const char *value);
+
 /* Sets r->user, r->ap_auth_type and the WINAUTH_* variables of a login.  False: the account has
  * no form in the section's WinAuthUserFormat. */
 bool wa_publish_identity(request_rec *r, const wa_identity *identity);

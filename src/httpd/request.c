@@ -1,6 +1,7 @@
 #include "httpd/request.h"
 
 #include "httpd/answer.h"
+#include "httpd/audit.h"
 #include "httpd/channel.h"
 #include "httpd/delegation.h"
 #include "httpd/facts.h"
@@ -121,6 +122,7 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
         wa_answer_final_token(r, f->header.scheme, step->token);
         wa_publish_persistence(r, bind);
     }
+    wa_audit_ntlm(r, f, identity);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "WA0105: %s logged in by %s", r->user,
                   wa_package_name(identity->package));
     return OK;
@@ -274,6 +276,7 @@ static int reuse(request_rec *r, wa_facts *f)
     if (!admit(r, identity)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
+    wa_audit_ntlm(r, f, identity);
     f->slot->served++;
     wa_channel_stay_http1(r);
     /* caches take the absence of Authorization for a public answer */
