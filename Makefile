@@ -12,6 +12,7 @@
 #   make fuzz                the parsers' fuzzers (T=60 seconds each, J jobs; clang)
 #   make fuzz-server         changed credentials against a running httpd (N=1000000 SEED=1; SAN=address)
 #   make bench               what logins cost, as ratios (R=15 rounds)
+#   make soak                clients of all kinds under restarts and outages (T=600 seconds, MPM)
 #   make demo                both flows on this machine, with real clients (KEEP=1: stays up)
 #
 # Honours CC CFLAGS CPPFLAGS LDFLAGS DESTDIR; WERROR=1 turns warnings into errors; V=1 shows commands.
@@ -206,6 +207,10 @@ fuzz-server:
 bench:
 	@WINAUTH_BENCH_ROUNDS=$(or $(R),15) WINAUTH_BENCH_TOKENS=300 WINAUTH_BENCH_PAGES=3000 \
 	    $(MAKE) --no-print-directory TESTS="t/95-cost.t" test
+
+# t/92-soak.t for longer.
+soak:
+	@WINAUTH_SOAK_T=$(or $(T),600) $(MAKE) --no-print-directory TESTS="-verbose t/92-soak.t" test
 
 # --- tests and demo: they see to their packages first, then come back here --------------------------
 

@@ -3,6 +3,7 @@
 #
 #   kdc.sh start DIR [PORT]     create the realm WINAUTH.TEST in DIR, start its KDC (PORT: any free)
 #   kdc.sh stop  DIR            stop the KDC; the files stay
+#   kdc.sh resume DIR           start a stopped one again, on its port, with all that it knew
 #
 # No root needed, and nothing outside DIR is read or written. To use the realm:
 # export KRB5_CONFIG=DIR/krb5.conf
@@ -23,7 +24,7 @@ umask 022    # httpd's workers must get at most of it
 REALM=WINAUTH.TEST
 PATH=$PATH:/usr/sbin:/sbin    # ordinary users often have no sbin in their PATH
 
-usage() { echo "usage: $0 start DIR [PORT] | stop DIR" >&2; exit 2; }
+usage() { echo "usage: $0 start DIR [PORT] | stop DIR | resume DIR" >&2; exit 2; }
 die() { echo "kdc.sh: $*" >&2; exit 1; }
 setup_failed() { tail -n 5 "$DIR/setup.log" >&2; die "$@"; }
 
@@ -158,11 +159,17 @@ stop() {
     die "pid $(cat "$DIR/kdc.pid") does not stop"
 }
 
+resume() {
+    export KRB5_CONFIG=$DIR/krb5.conf KRB5_KDC_PROFILE=$DIR/kdc.conf
+    launch || setup_failed "krb5kdc does not start again"
+}
+
 [ $# -ge 2 ] || usage
 DIR=$2
 [ ! -d "$DIR" ] || DIR=$(cd "$DIR" && pwd)
 case $1 in
 start) start "${3:-}" ;;
 stop) stop ;;
+resume) resume ;;
 *) usage ;;
 esac

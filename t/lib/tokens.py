@@ -12,6 +12,7 @@ Words are separated by tabs.
                                      FLAG: delegate_to_peer, for one; each may be empty
   step NAME [BASE64]                 the client's next token, given the server's last one
   state NAME                         "complete" or "open"
+  forget NAME                        it is not used any more
   key NAME                           the session key of a complete GSSAPI client, base64
   nthash NAME PASSWORD               the password's NT hash in hex; NAME is not used
 """
@@ -135,6 +136,8 @@ def main():
                 answer = base64.b64encode(clients[name].step(token) or b"").decode()
             elif command == "state":
                 answer = "complete" if clients[name].complete() else "open"
+            elif command == "forget":
+                answer = "" if clients.pop(name) else "it was empty"
             elif command == "key":
                 answer = base64.b64encode(clients[name].key()).decode()
             elif command == "nthash":

@@ -85,7 +85,7 @@ sub fill {
 sub response {
     my ($self, $method) = @_;
     until ($self->{buffer} =~ /\r\n\r\n/) {
-        $self->fill or return { status => 0, headers => [], body => $self->{buffer}, closed => 1 };
+        $self->fill or return bless { status => 0, headers => [], body => $self->{buffer}, closed => 1 }, 'WinAuth::Response';
     }
     my ($head, $rest) = split /\r\n\r\n/, $self->{buffer}, 2;
     $self->{buffer} = $rest;
