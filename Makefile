@@ -9,6 +9,7 @@
 #   make conformance         the table of IIS' behaviour, item by item
 #   make analyze             gcc -fanalyzer, clang-tidy, cppcheck
 #   make coverage            line coverage of core and engine by the tests (TESTS="..." for less)
+#   make tsan                what threads share, under ThreadSanitizer
 #   make fuzz                the parsers' fuzzers (T=60 seconds each, J jobs; clang)
 #   make fuzz-server         changed credentials against a running httpd (N=1000000 SEED=1; SAN=address)
 #   make bench               what logins cost, as ratios (R=15 rounds)
@@ -168,6 +169,22 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
 	        $(BUILD)/fuzz/{} t/fuzz/corpus/{} >$(BUILD)/fuzz/{}.log 2>&1 && \
 	        echo "{}: $$(sed -n "s/^stat::number_of_executed_units: *//p" $(BUILD)/fuzz/{}.log) inputs" || \
 	        { tail -n 40 $(BUILD)/fuzz/{}.log; echo "{}: see $(BUILD)/fuzz/{}.log"; exit 1; }'
+
+# What threads share, under ThreadSanitizer (gcc).  setarch -R: gcc 12's runtime does not know the address
+# layout of newer kernels.
+TSAN_FLAGS   := -g -O1 -fsanitize=thread
+TSAN_OBJECTS := $(CORE:%.c=$(BUILD)/thread/obj/%.o) $(ENGINE:%.c=$(BUILD)/thread/obj/%.o)
+
+$(BUILD)/thread/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(TSAN_FLAGS) -c $< -o $@
+
+$(BUILD)/thread/thread_%: t/thread/thread_%.c $(TSAN_OBJECTS)
+	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) $(TSAN_FLAGS) $< $(TSAN_OBJECTS) \
+	    -o $@ $(PKG_LIBS) $(APR_LIBS)
+
+tsan: $(BUILD)/thread/thread_engine
+	setarch -R prove -e '' $<
 
 # gcc's analyzer, clang-tidy (.clang-tidy says what not) and cppcheck: each must find nothing.
 # use-of-uninitialized-value: gcc 12 does not see that a loop fills an array; clang's analyzer and valgrind
