@@ -17,7 +17,7 @@ my %server_directives = (
     WinAuthDomain => 'EXAMPLE.COM EXAMPLE', WinAuthMaxToken => 1024, WinAuthDrainLimit => 1024,
     WinAuthTrustedProxy => '192.0.2.1', WinAuthDelegationDir => '/tmp/x',
 );
-my %global_directives = (WinAuthNTLMConcurrency => '5');
+my %global_directives = (WinAuthNTLMConcurrency => '5', WinAuthLockout => 'Off');
 my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
@@ -123,6 +123,15 @@ refused('WinAuthNTLMConcurrency', $_, $concurrency)
     for '', '0', '1025', '-1', '5 6', '5s', '""', 'deadline', 'deadline=', 'deadline=0', 'deadline=301', 'deadline=1.5',
         'deadline=1 deadline=2', 'seconds=5', '5 deadline=x', '1 deadline=2 3';
 accepted('WinAuthNTLMConcurrency', $_) for '1', '1024', 'deadline=300', '5 deadline=1', 'Deadline=1 5';
+
+my $lockout = qr/takes attempts=N, 1 to 1000, window=SECONDS, 1 to 604800, and perhaps per=user or per=address; or Off$/;
+refused('WinAuthLockout', $_, $lockout)
+    for '', '3', 'attempts=3', 'window=3', 'attempts=0 window=3', 'attempts=3 window=0', 'attempts=1001 window=1',
+        'attempts=1 window=604801', 'attempts=3 attempts=3', 'attempts=3 window=3 per=all', 'attempts=3 window=3 per=',
+        'attempts=3 per=user', 'attempts=3 window=3 per=user per=user', 'attempts=3 window=3 Off', 'On', 'per=user per=address';
+accepted('WinAuthLockout', $_)
+    for 'Off', 'off', 'attempts=1 window=1', 'window=604800 attempts=1000', 'per=address attempts=5 window=60',
+        'attempts=5 window=60 Per=User';
 
 refused('WinAuthDomain', $_, qr/takes a realm and its NetBIOS domain name$/)
     for '', 'EXAMPLE.COM', 'EXAMPLE.COM A B', 'EXAMPLE.COM SIXTEENLETTERS16', 'EXAMPLE.COM ""', '"" EXAMPLE',
@@ -277,6 +286,7 @@ WinAuthNTLMAuthority file:$KDC/ntlm.users
 WinAuthDomain WINAUTH.TEST WINAUTH
 WinAuthMaxToken 2048
 WinAuthNTLMConcurrency 7
+WinAuthLockout per=user window=9 attempts=2
 WinAuthTrustedProxy 192.0.2.1 192.0.2.2
 WinAuthProviders NTLM Negotiate
 WinAuthPersistNonNTLM Off
@@ -339,6 +349,7 @@ sub dumped {
         WinAuthMaxToken => 2048,
         WinAuthDrainLimit => 1048576,
         WinAuthNTLMConcurrency => '7 deadline=10',
+        WinAuthLockout => 'attempts=2 window=9 per=user',
     );
     my %want = (
         localhost => \%main,

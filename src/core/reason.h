@@ -106,7 +106,9 @@ typedef enum {
     X(KEEPALIVE_OFF, "keepalive-off", DENY, WARN, 1, 2148074248u,                                  \
       "the exchange needs keep-alive: check KeepAlive, MaxKeepAliveRequests and "                  \
       "nokeepalive")                                                                               \
-    X(LOCKED_OUT, "locked-out", DENY, WARN, 1, 1909, "too many failures from there")               \
+    X(LOCKED_OUT, "locked-out", DENY, WARN, 1, 1909,                                               \
+      "not submitted: too many wrong passwords for this account, or from this address, see "       \
+      "WinAuthLockout")               \
     X(AUTHORITY_DOWN, "authority-down", UNAVAILABLE, ERROR, 1, 2148074257u,                        \
       "nobody could judge the credentials: check winbindd and its privileged pipe, the user "      \
       "file, the domain controllers")                                                              \

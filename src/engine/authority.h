@@ -29,6 +29,7 @@ typedef struct wa_ruling {
     const char *detail; /* for the log; or NULL */
     wa_account account; /* canonical; set iff DONE; in the pool given */
     const char *sid;    /* user SID, or NULL */
+    bool late;          /* the question was given up, but is still under way */
     unsigned char session_key[WA_NTLM_HASH_LEN];
 } wa_ruling;
 
@@ -56,6 +57,12 @@ struct wa_authority {
 
     /* True iff the authority could judge now; else *detail, in pool, says why not. */
     bool (*ready)(wa_authority *authority, apr_pool_t *pool, const char **detail);
+
+    /* The SID of who is meant, in pool, or NULL when nobody is; asked before a password of theirs
+     * is submitted.  Not WA_REASON_OK: the authority does not answer.  The member is NULL where
+     * every spelling is told apart without asking. */
+    wa_reason (*whose)(wa_authority *authority, const char *user, const char *domain,
+                       apr_pool_t *pool, const char **sid, const char **detail);
 
     bool may_hang;       /* answers come through a daemon, or not at all */
     wa_offload *offload; /* for whatever may make a thread wait for it; NULL: nothing may */

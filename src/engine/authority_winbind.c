@@ -148,6 +148,8 @@ typedef struct question {
     struct wbcAuthUserParams params; /* points into text */
     wbcErr rc;
     struct wbcInterfaceDetails *names;
+    struct wbcDomainSid sid; /* set iff found */
+    bool found;
     struct wbcAuthUserInfo *info;
     struct wbcAuthErrorInfo *error;
     size_t size; /* of text */
@@ -198,8 +200,8 @@ static question *make_question(winbind_authority *a, wbcErr (*ask)(question *q),
 
 /* Puts the question; q may be NULL.  Anything but WA_REASON_OK: nobody has answered, *detail says
  * why, and there is no question any more.  Otherwise the caller ends it. */
-static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *pool,
-                              const char **detail)
+static wa_reason put_submission(winbind_authority *a, question *q, apr_pool_t *pool,
+                                const char **detail, bool *late)
 {
     wa_offload_outcome outcome;
 
@@ -208,7 +210,8 @@ static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *poo
         return WA_REASON_AUTHORITY_DOWN;
     }
     outcome = wa_offload_run(a->base.offload, &q->job);
-    if (outcome == WA_OFFLOAD_LATE) {
+    *late = outcome == WA_OFFLOAD_LATE;
+    if (*late) {
         return wa_offload_reason(a->base.offload, outcome, pool, detail);
     }
     if (outcome == WA_OFFLOAD_BUSY || q->rc == WBC_ERR_SUCCESS || q->rc == WBC_ERR_AUTH_ERROR) {
@@ -227,6 +230,14 @@ static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *poo
     return WA_REASON_OK;
 }
 
+static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *pool,
+                              const char **detail)
+{
+    bool late = false;
+
+    return put_submission(a, q, pool, detail, &late);
+}
+
 static wbcErr call_names(question *q)
 {
     return wbcCtxInterfaceDetails(q->ctx, &q->names);
@@ -235,6 +246,17 @@ static wbcErr call_names(question *q)
 static wbcErr call_ping(question *q)
 {
     return wbcCtxPingDc(q->ctx, NULL, NULL);
+}
+
+/* A name that nobody has is an answer as well: then there is no SID. */
+static wbcErr call_lookup(question *q)
+{
+    enum wbcSidType type = WBC_SID_NAME_USE_NONE;
+    wbcErr rc =
+        wbcCtxLookupName(q->ctx, q->params.domain_name, q->params.account_name, &q->sid, &type);
+
+    q->found = rc == WBC_ERR_SUCCESS && type != WBC_SID_NAME_USE_NONE;
+    return rc == WBC_ERR_DOMAIN_NOT_FOUND ? WBC_ERR_SUCCESS : rc;
 }
 
 static wbcErr call_authenticate(question *q)
@@ -400,7 +422,7 @@ static const char *own_string(question *q, size_t *used, const char *s)
 static void submit(winbind_authority *a, question *q, apr_pool_t *pool, wa_ruling *out)
 {
     const char *detail = NULL;
-    wa_reason reason = put_question(a, q, pool, &detail);
+    wa_reason reason = put_submission(a, q, pool, &detail, &out->late);
 
     if (reason != WA_REASON_OK) {
         wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
@@ -466,6 +488,39 @@ static void judge_password(wa_authority *authority, const char *user, const char
         q->params.password.plaintext = own_string(q, &used, password);
     }
     submit(a, q, pool, out);
+}
+
+/* user@realm is one name to winbindd as well, and then there is no other domain. */
+static wa_reason whose(wa_authority *authority, const char *user, const char *domain,
+                       apr_pool_t *pool, const char **sid, const char **detail)
+{
+    winbind_authority *a = (winbind_authority *)authority;
+    wa_ntlm_target own = { NULL, NULL, NULL, NULL };
+    char text[WBC_SID_STRING_BUFLEN];
+    wa_reason reason = target(authority, pool, &own, detail);
+    size_t used = 0;
+    question *q;
+
+    if (reason != WA_REASON_OK) {
+        return reason;
+    }
+    if (*domain == '\0' && strchr(user, '@') == NULL) {
+        domain = own.netbios_domain;
+    }
+    q = make_question(a, call_lookup, strlen(user) + strlen(domain) + 2);
+    if (q != NULL) {
+        q->params.account_name = own_string(q, &used, user);
+        q->params.domain_name = own_string(q, &used, domain);
+    }
+    reason = put_question(a, q, pool, detail);
+    if (reason == WA_REASON_OK) {
+        if (q->found) {
+            wbcSidToStringBuf(&q->sid, text, sizeof(text));
+            *sid = apr_pstrdup(pool, text);
+        }
+        end_question(&q->job);
+    }
+    return reason;
 }
 
 static void open_child(wa_authority *authority, apr_pool_t *pchild)
@@ -540,6 +595,7 @@ wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **er
     a->base.judge = judge;
     a->base.password = judge_password;
     a->base.ready = ready;
+    a->base.whose = whose;
     if (apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {
         *error = "no mutex could be made";
         return NULL;

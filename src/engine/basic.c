@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 
 #include "core/utf.h"
+#include "engine/submit.h"
 
 #include <apr_strings.h>
 #include <krb5.h>
@@ -193,6 +194,32 @@ static void exchange_krb5(basic_exchange *x, krb5_context ctx, krb5_principal cl
     krb5_free_cred_contents(ctx, &creds);
 }
 
+/* The name as libkrb5 has read it: what was typed may hold its escapes. */
+static void submit_krb5(basic_exchange *x, krb5_context ctx, krb5_principal client,
+                        const char *password, apr_pool_t *pool, wa_identity *identity,
+                        wa_step *out)
+{
+    wa_lockout_keys keys;
+    wa_ruling ruling;
+    char *name = NULL;
+
+    if (krb5_unparse_name_flags(
+            ctx, client, KRB5_PRINCIPAL_UNPARSE_NO_REALM | KRB5_PRINCIPAL_UNPARSE_DISPLAY, &name)
+        != 0) {
+        return; /* out is a refusal */
+    }
+    memset(&ruling, 0, sizeof(ruling));
+    if (wa_submit_begin(&x->base, x->trust, name, &keys, pool, &ruling)) {
+        exchange_krb5(x, ctx, client, password, pool, identity, out);
+        wa_submit_end(x->trust, &keys, out->verdict, out->reason);
+    }
+    else {
+        wa_step_fail(out, ruling.verdict, ruling.reason,
+                     ruling.detail != NULL ? ruling.detail : apr_pstrdup(pool, name));
+    }
+    krb5_free_unparsed_name(ctx, name);
+}
+
 static void judge_krb5(basic_exchange *x, const char *user, const char *password,
                        apr_pool_t *pool, wa_identity *identity, wa_step *out)
 {
@@ -218,7 +245,7 @@ static void judge_krb5(basic_exchange *x, const char *user, const char *password
         wa_step_fail(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_BUSY, NULL);
     }
     else {
-        exchange_krb5(x, ctx, client, password, pool, identity, out);
+        submit_krb5(x, ctx, client, password, pool, identity, out);
         wa_gate_leave(gate);
     }
     krb5_free_principal(ctx, client);
@@ -234,8 +261,8 @@ static void judge_authority(basic_exchange *x, const char *user, const char *pas
     wa_ruling ruling;
 
     memset(&ruling, 0, sizeof(ruling));
-    x->trust->authority->password(x->trust->authority, backslash != NULL ? backslash + 1 : user,
-                                  domain, password, x->base.pool, &ruling);
+    wa_submit_password(&x->base, x->trust, backslash != NULL ? backslash + 1 : user, domain,
+                       password, x->base.pool, &ruling);
     wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
     if (ruling.verdict != WA_VERDICT_DONE) {
         wa_step_fail(

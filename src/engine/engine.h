@@ -28,6 +28,7 @@ struct wa_engine {
     apr_pool_t *pool;          /* of the exchange */
     const wa_binding *binding; /* of the channel the next token came over, or NULL when it is not
                                   to be compared; set anew before each step, read only in it */
+    const char *address;       /* of the client, or NULL when it is many clients'; likewise */
 };
 
 /* Raw NTLM.  trust->authority must not be NULL. */

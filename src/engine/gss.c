@@ -12,6 +12,7 @@
 #include "engine/gsserror.h"
 #include "engine/gssname.h"
 #include "engine/gssntlm.h"
+#include "engine/submit.h"
 
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
@@ -117,11 +118,10 @@ static wa_reason open_token(gss_exchange *x, wa_span token, wa_span *inner_out)
  * it has found right is submitted by gss-ntlmssp once more. */
 static wa_reason judge(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool, wa_step *out)
 {
-    wa_authority *authority = x->trust->authority;
     wa_ruling ruling;
 
     memset(&ruling, 0, sizeof(ruling));
-    authority->judge(authority, logon, x->base.pool, &ruling);
+    wa_submit_response(&x->base, x->trust, logon, x->base.pool, &ruling);
     wa_secret_wipe(ruling.session_key, sizeof(ruling.session_key));
     x->typed =
         apr_pstrcat(x->base.pool, logon->domain, *logon->domain ? "\\" : "", logon->user, NULL);

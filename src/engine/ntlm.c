@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #include "engine/ntlmhash.h"
+#include "engine/submit.h"
 
 #include <apr_strings.h>
 #include <openssl/rand.h>
@@ -108,7 +109,7 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
         return;
     }
     memset(&ruling, 0, sizeof(ruling));
-    x->trust->authority->judge(x->trust->authority, &logon, x->base.pool, &ruling);
+    wa_submit_response(&x->base, x->trust, &logon, x->base.pool, &ruling);
     if (ruling.verdict != WA_VERDICT_DONE) {
         wa_step_fail(out, ruling.verdict, ruling.reason, typed_name(&logon, ruling.detail, pool));
     }

@@ -2,6 +2,7 @@
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
+#include <apr_time.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -200,6 +201,27 @@ wa_offload_outcome wa_offload_run(wa_offload *offload, wa_job *job)
         apr_atomic_inc32(&offload->shared->authority_late);
     }
     return outcome;
+}
+
+bool wa_offload_linger(wa_offload *offload)
+{
+    wa_crew *c = offload->crew;
+    bool may;
+
+    if (c == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&c->mutex);
+    may = c->waiting < offload->waiters;
+    c->waiting += may;
+    pthread_mutex_unlock(&c->mutex);
+    if (may) {
+        apr_sleep(apr_time_from_msec(10));
+        pthread_mutex_lock(&c->mutex);
+        c->waiting--;
+        pthread_mutex_unlock(&c->mutex);
+    }
+    return may;
 }
 
 wa_reason wa_offload_reason(const wa_offload *offload, wa_offload_outcome outcome,

@@ -54,6 +54,10 @@ void wa_offload_open(wa_offload *offload, int threads, apr_pool_t *pchild);
 /* Runs the job; without a crew (offload NULL, or not open) here and now. */
 wa_offload_outcome wa_offload_run(wa_offload *offload, wa_job *job);
 
+/* Waits a hundredth of a second for something else, as one of those that may wait.  False: too
+ * many do. */
+bool wa_offload_linger(wa_offload *offload);
+
 /* What BUSY and LATE mean for a login; *detail, in pool, is for the log. */
 wa_reason wa_offload_reason(const wa_offload *offload, wa_offload_outcome outcome,
                             apr_pool_t *pool, const char **detail);

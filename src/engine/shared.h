@@ -1,33 +1,54 @@
-/* What all child processes of a server share: places, counters.
+/* What all child processes of a server share: places, tables, counters.
  *
  * Anonymous shared memory, made once before the first child and kept over restarts, for the
  * children of the configuration before are still at work with it.  Its size is fixed: limits are
- * the business of whoever takes a place.  Nothing in it is an address or a name. */
+ * the business of whoever takes a place.  Nothing in it is a pointer, and no name stands in it.
+ */
 #ifndef WA_ENGINE_SHARED_H
 #define WA_ENGINE_SHARED_H
 
 #include "engine/slots.h"
 
 #include <apr_pools.h>
+#include <pthread.h>
 
 /* X(member, what is counted, as the server's status shows it) */
 /* clang-format off */
 #define WA_COUNTERS(X)                                                                             \
     X(authority_asked, "questions put to the NTLM authority")                                      \
     X(authority_late, "of them, given up at the deadline")                                         \
-    X(authority_busy, "not put to it: too many were under way")
+    X(authority_busy, "not put to it: too many were under way")                                    \
+    X(locked_out, "passwords not submitted: WinAuthLockout")
 /* clang-format on */
 
+enum { WA_SHARED_LOCKOUT_BUCKETS = 2048, WA_SHARED_LOCKOUT_WAYS = 8, WA_SHARED_KEY_LEN = 32 };
+
+/* Who was refused; engine/lockout. */
+typedef struct wa_shared_row {
+    apr_uint64_t tag;      /* 0: free */
+    apr_uint32_t failures; /* refusals */
+    apr_uint32_t failed;   /* when the last one was */
+    apr_uint32_t pending;  /* submissions under way */
+    apr_uint32_t entered;  /* when the last of them began */
+} wa_shared_row;
+
 typedef struct wa_shared {
-    wa_slots authority; /* questions to the NTLM authority */
+    wa_slots authority;    /* questions to the NTLM authority */
+    pthread_mutex_t mutex; /* guards the tables; robust: one who dies with it does no harm */
+    unsigned char key[WA_SHARED_KEY_LEN]; /* random; of hashes in the tables */
+    wa_shared_row lockout[WA_SHARED_LOCKOUT_BUCKETS][WA_SHARED_LOCKOUT_WAYS];
 #define X(member, text) volatile apr_uint32_t member;
     WA_COUNTERS(X)
 #undef X
 } wa_shared;
 
-/* Shared memory, all zero, for as long as pool lives: longer than any child.  NULL: there is none
- * to be had, and *error, in pool, says why. */
+/* Shared memory, with nothing in its tables, for as long as pool lives: longer than any child.
+ * NULL: there is none to be had, and *error, in pool, says why. */
 wa_shared *wa_shared_make(apr_pool_t *pool, const char **error);
+
+/* The mutex.  False: it is not to be had, and the tables cannot be used. */
+bool wa_shared_lock(wa_shared *shared);
+void wa_shared_unlock(wa_shared *shared);
 
 /* Gives back all that a child which is no more has held. */
 void wa_shared_reap(wa_shared *shared, pid_t process);

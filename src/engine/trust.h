@@ -8,6 +8,7 @@
 
 #include "engine/authority.h"
 #include "engine/gate.h"
+#include "engine/lockout.h"
 #include "engine/spares.h"
 
 #include <apr_tables.h>
@@ -19,6 +20,7 @@ typedef struct wa_trust {
     bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
     const apr_table_t *realms;         /* realm -> NetBIOS domain */
     wa_gate kdc;                       /* before whatever may make a thread wait for a KDC */
+    const wa_lockout *lockout; /* WinAuthLockout, or NULL: nothing is counted */
     bool spnego_ntlm;                  /* NTLM may be negotiated inside SPNEGO */
     wa_spares *krb5_spares;            /* acceptor credentials for Kerberos; per child process */
     wa_spares *ntlm_spares;            /* and for NTLM inside SPNEGO */

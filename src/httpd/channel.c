@@ -4,6 +4,7 @@
 
 #include <ap_mpm.h>
 #include <apr_optional.h>
+#include <apr_strings.h>
 #include <http_config.h>
 #include <http_protocol.h>
 #include <mod_ssl.h>
@@ -36,11 +37,22 @@ bool wa_channel_is_stream(const request_rec *r)
     return r->connection->master != NULL;
 }
 
-bool wa_channel_is_proxied(const request_rec *r)
+static bool is_trusted_proxy(const request_rec *r)
 {
     wa_kind_networks trusted = wa_server_trusted_proxies(wa_config_of_server(r->server));
     int i;
 
+    for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, wa_network).subnet,
+                              r->connection->client_addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wa_channel_is_proxied(const request_rec *r)
+{
     /* mod_remoteip takes the header away once it has read it, but leaves two addresses behind */
     if (r->useragent_addr == r->connection->client_addr
         && apr_table_get(r->headers_in, "Via") == NULL
@@ -48,13 +60,25 @@ bool wa_channel_is_proxied(const request_rec *r)
         && apr_table_get(r->headers_in, "X-Forwarded-For") == NULL) {
         return false;
     }
-    for (i = 0; trusted != NULL && i < trusted->nelts; i++) {
-        if (apr_ipsubnet_test(APR_ARRAY_IDX(trusted, i, wa_network).subnet,
-                              r->connection->client_addr)) {
-            return false;
-        }
+    return !is_trusted_proxy(r);
+}
+
+const char *wa_channel_address(const request_rec *r, apr_pool_t *pool)
+{
+    const apr_sockaddr_t *address = r->useragent_addr;
+    const unsigned char *p = address->ipaddr_ptr;
+
+    if (address == r->connection->client_addr && is_trusted_proxy(r)) {
+        return NULL;
     }
-    return true;
+#if APR_HAVE_IPV6
+    if (address->family == APR_INET6
+        && !IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address->ipaddr_ptr)) {
+        return apr_psprintf(pool, "%02x%02x:%02x%02x:%02x%02x:%02x%02x", p[0], p[1], p[2], p[3],
+                            p[4], p[5], p[6], p[7]);
+    }
+#endif
+    return apr_pstrdup(pool, r->useragent_ip);
 }
 
 bool wa_channel_is_tls(const request_rec *r)

@@ -27,6 +27,11 @@ bool wa_channel_is_stream(const request_rec *r);
 /* True iff r came through a proxy that is not known to pin connections. */
 bool wa_channel_is_proxied(const request_rec *r);
 
+/* The client's address as bounds count it, in pool: as mod_remoteip says, of IPv6 the first 64
+ * bits, which one client has for itself.  NULL: a proxy that is known to pin connections, behind
+ * which are many clients. */
+const char *wa_channel_address(const request_rec *r, apr_pool_t *pool);
+
 /* True iff the client's connection is encrypted by this server. */
 bool wa_channel_is_tls(const request_rec *r);
 

@@ -11,6 +11,7 @@ APLOG_USE_MODULE(winauth);
 /* Written while the configuration is read, by one thread; read-only afterwards. */
 static wa_shared *shared;
 static wa_offload *offload;
+static wa_lockout *lockout; /* NULL: off */
 
 /* Children of the configuration before may still be at work, so the memory outlives it.  One that
  * was made by another version of the module is of no use to this one. */
@@ -45,6 +46,18 @@ static apr_uint32_t half_of_all(void)
     return daemons * threads > 1 ? (apr_uint32_t)(daemons * threads) / 2 : 1;
 }
 
+static wa_lockout *make_lockout(apr_pool_t *pconf, const wa_server_config *c)
+{
+    wa_lockout_value value = wa_server_lockout(c);
+    wa_lockout *l = apr_pcalloc(pconf, sizeof(*l));
+
+    l->offload = offload;
+    l->attempts = (apr_uint32_t)value.attempts;
+    l->seconds = (apr_uint32_t)value.window;
+    l->per_address = value.per_address;
+    return l->attempts != 0 ? l : NULL;
+}
+
 bool wa_commons_make(apr_pool_t *pconf, server_rec *s)
 {
     wa_concurrency bound = wa_server_ntlm_concurrency(wa_config_of_server(s));
@@ -57,7 +70,13 @@ bool wa_commons_make(apr_pool_t *pconf, server_rec *s)
     offload->shared = shared;
     offload->limit = bound.most != 0 ? (apr_uint32_t)bound.most : half_of_all();
     offload->seconds = (apr_uint32_t)bound.deadline;
+    lockout = make_lockout(pconf, wa_config_of_server(s));
     return true;
+}
+
+const wa_lockout *wa_commons_lockout(void)
+{
+    return lockout;
 }
 
 wa_offload *wa_commons_offload(void)

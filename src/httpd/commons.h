@@ -2,7 +2,7 @@
 #ifndef WA_HTTPD_COMMONS_H
 #define WA_HTTPD_COMMONS_H
 
-#include "engine/offload.h"
+#include "engine/lockout.h"
 
 #include <ap_mpm.h>
 #include <httpd.h>
@@ -13,6 +13,9 @@ bool wa_commons_make(apr_pool_t *pconf, server_rec *s);
 
 /* Who puts questions that may hang; NULL before wa_commons_make. */
 wa_offload *wa_commons_offload(void);
+
+/* WinAuthLockout, or NULL where it is off. */
+const wa_lockout *wa_commons_lockout(void);
 
 /* In child_init, before there are threads. */
 void wa_commons_open(apr_pool_t *pchild, int threads);

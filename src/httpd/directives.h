@@ -52,6 +52,8 @@
       "largest request body of an intermediate leg that is read and dropped, in bytes")            \
     X(concurrency, ntlm_concurrency, "WinAuthNTLMConcurrency", wa_default_concurrency,             \
       "N and/or deadline=SECONDS: logins that may wait for winbindd, and how long")                \
+    X(lockout, lockout, "WinAuthLockout", wa_default_lockout,                                      \
+      "attempts=N window=SECONDS, per=user|address: refusals until nothing is submitted, or Off")  \
     X(networks, trusted_proxies, "WinAuthTrustedProxy", NULL,                                      \
       "addresses of front ends that pin one client to one connection")
 /* clang-format on */

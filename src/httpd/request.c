@@ -168,6 +168,7 @@ static int step(request_rec *r, wa_facts *f)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_CREDENTIALS_UNAVAILABLE, error);
     }
+    f->slot->engine->address = wa_channel_address(r, r->pool);
     f->slot->engine->step(f->slot->engine, f->token, r->pool, &result);
     switch (result.verdict) {
     case WA_VERDICT_DONE:

@@ -316,6 +316,7 @@ void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
     wa_commons_open(pchild, threads);
     for (i = apr_hash_first(pchild, current->trusts); i != NULL; i = apr_hash_next(i)) {
         wa_trust *trust = apr_hash_this_val(i);
+        trust->lockout = wa_commons_lockout();
         if (trust->authority != NULL && trust->authority->may_hang) {
             trust->authority->offload = wa_commons_offload();
         }

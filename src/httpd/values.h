@@ -45,6 +45,15 @@ typedef struct wa_concurrency {
 
 extern const wa_concurrency wa_default_concurrency;
 
+typedef struct wa_lockout_value {
+    int set;
+    apr_int64_t attempts; /* 0: off */
+    apr_int64_t window;   /* seconds */
+    bool per_address;
+} wa_lockout_value;
+
+extern const wa_lockout_value wa_default_lockout;
+
 typedef struct wa_network {
     const char *text; /* as written */
     apr_ipsubnet_t *subnet;
@@ -63,6 +72,7 @@ typedef wa_providers wa_kind_providers;
 typedef wa_protection_value wa_kind_protection;
 typedef const apr_array_header_t *wa_kind_spns;     /* of const char *: hosts; NULL unset */
 typedef wa_concurrency wa_kind_concurrency;
+typedef wa_lockout_value wa_kind_lockout;
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
 typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset */
 
@@ -70,7 +80,7 @@ typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
     X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)                      \
-    X(delegation) X(concurrency)
+    X(delegation) X(concurrency) X(lockout)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \

@@ -95,3 +95,72 @@ const char *wa_print_concurrency(const wa_kind_concurrency *value, apr_pool_t *p
                                          : "(half of all threads)",
                         value->deadline);
 }
+
+/* ---- lockout ---- */
+
+const wa_lockout_value wa_default_lockout = { 0, 0, 0, false };
+
+/* Takes "per=user" or "per=address" out of the words; the others go to rest.  False: it is
+ * something else, or comes twice. */
+static bool take_per(int argc, char *const argv[], bool *per_address, char *rest[], int *count)
+{
+    bool given = false;
+    int i;
+
+    *count = 0;
+    for (i = 0; i < argc; i++) {
+        if (strncasecmp(argv[i], "per=", 4) != 0) {
+            rest[(*count)++] = argv[i];
+            continue;
+        }
+        *per_address = strcasecmp(argv[i] + 4, "address") == 0;
+        if (given || (!*per_address && strcasecmp(argv[i] + 4, "user") != 0)) {
+            return false;
+        }
+        given = true;
+    }
+    return true;
+}
+
+const char *wa_parse_lockout(cmd_parms *cmd, int argc, char *const argv[], wa_kind_lockout *out)
+{
+    setting settings[] = { { "attempts=", 1000, &out->attempts, false },
+                           { "window=", 7 * 86400, &out->window, false } };
+    char *rest[3];
+    int count;
+
+    if (cmd->server->is_virtual) {
+        return not_in_virtual_host;
+    }
+    *out = wa_default_lockout;
+    out->set = 1;
+    if (argc == 1 && strcasecmp(argv[0], "off") == 0) {
+        return NULL;
+    }
+    if (argc < 2 || argc > 3 || !take_per(argc, argv, &out->per_address, rest, &count)
+        || count != 2 || !read_settings(count, rest, settings, 2)) {
+        return "takes attempts=N, 1 to 1000, window=SECONDS, 1 to 604800, and perhaps per=user "
+               "or "
+               "per=address; or Off";
+    }
+    return NULL;
+}
+
+bool wa_is_set_lockout(const wa_kind_lockout *value)
+{
+    return value->set != 0;
+}
+
+void wa_unset_lockout(wa_kind_lockout *value)
+{
+    memset(value, 0, sizeof(*value));
+}
+
+const char *wa_print_lockout(const wa_kind_lockout *value, apr_pool_t *pool)
+{
+    if (value->attempts == 0) {
+        return "Off";
+    }
+    return apr_psprintf(pool, "attempts=%" APR_INT64_T_FMT " window=%" APR_INT64_T_FMT " per=%s",
+                        value->attempts, value->window, value->per_address ? "address" : "user");
+}
