@@ -289,6 +289,7 @@ install: $(MODULE)
 	@case $(LAYOUT) in debian | fedora | plain) ;; \
 	*) echo "LAYOUT=$(LAYOUT): debian, fedora or plain" >&2; exit 2 ;; esac
 	install -D -m 0644 $(MODULE) $(MODDIR)/mod_winauth.so
+	install -D -m 0644 src/mod_winauth.h $(DESTDIR)$(INCLUDEDIR)/mod_winauth.h
 	@mkdir -p $(dir $(LOADER)) $(dir $(CONF))
 	@if [ -e $(LOADER) ]; then echo "kept $(LOADER)"; else \
 	    { [ $(LAYOUT) != debian ] || echo "# Depends: authn_core authz_core"; \
@@ -300,7 +301,7 @@ install: $(MODULE)
 
 # The configuration stays: it may have been edited.
 uninstall:
-	rm -f $(MODDIR)/mod_winauth.so $(LOADER) $(CONF).new
+	rm -f $(MODDIR)/mod_winauth.so $(DESTDIR)$(INCLUDEDIR)/mod_winauth.h $(LOADER) $(CONF).new
 	@if [ -e $(CONF) ] && cmp -s conf.d/winauth.conf $(CONF); then rm -f $(CONF); \
 	elif [ -e $(CONF) ]; then echo "kept $(CONF)"; fi
 

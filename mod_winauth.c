@@ -4,10 +4,12 @@
  * in src/README. */
 #include "httpd/answer.h"
 #include "httpd/audit.h"
+#include "httpd/authz.h"
 #include "httpd/channel.h"
 #include "httpd/commons.h"
 #include "httpd/config.h"
 #include "httpd/delegation.h"
+#include "httpd/export.h"
 #include "httpd/publish.h"
 #include "httpd/request.h"
 #include "httpd/startup.h"
@@ -23,9 +25,10 @@ extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("d
 
 static void register_hooks(apr_pool_t *pool)
 {
-    (void)pool;
     wa_answer_register();
+    wa_authz_register(pool);
     wa_channel_register();
+    wa_export_register();
     wa_publish_register();
     ap_hook_check_config(wa_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(wa_startup_dump, NULL, NULL, APR_HOOK_MIDDLE);

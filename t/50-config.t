@@ -24,6 +24,7 @@ my %section_directives = (
     WinAuthRequireTLS => 'Off', WinAuthOptional => 'Off', WinAuthOffer => '"true"', WinAuthDelegation => 'forwarded',
     WinAuthNTLMAudit => 'On',
     WinAuthExtendedProtection => 'None', WinAuthServiceNames => 'HTTP/www.example.com',
+    WinAuthExport => 'groups',
 );
 
 # Every check changes one file and asks "httpd -t".
@@ -99,7 +100,34 @@ accepted('WinAuthProviders', $_)
     for 'Negotiate', 'NTLM', 'Negotiate NTLM', 'NTLM Negotiate', 'Negotiate:Kerberos', 'NTLM negotiate:kerberos';
 
 refused('WinAuthUserFormat', $_, qr/takes Windows, /) for '', 'DN', 'Windows SAM', '""';
-accepted('WinAuthUserFormat', $_) for qw(Windows Principal SAM windows);
+accepted('WinAuthUserFormat', $_) for qw(Windows Principal SAM UPN SID windows upn);
+
+my $exports = qr/takes groups and\/or group-names, or none$/;
+refused('WinAuthExport', $_, $exports)
+    for '', 'group', 'groups groups', 'groups none', 'none groups', 'groups,group-names', 'sids', '"groups group-names"', '""';
+accepted('WinAuthExport', $_) for 'groups', 'group-names', 'groups group-names', 'Group-Names groups', 'none', 'None';
+
+# Require: what is behind the provider's name
+sub require_line {
+    my ($line, $message) = @_;
+    my ($status, $output) = check("<Location /x>\nAuthType WinAuth\n$line\n</Location>\n");
+    return is $status, 0, "$line: accepted" if !$message;
+    isnt $status, 0, "$line: refused";
+    like $output, qr/^(?:AH\d+: )?Syntax error on line \d+ of .*\n.*$message$/m, "$line: and why";
+}
+require_line($_, 'winauth-group takes names or SIDs of groups') for 'Require winauth-group', 'Require winauth-group ""';
+require_line("Require winauth-group $_", "winauth-group: '.*' is no SID")
+    for 'S-1-5', 'S-1-5-x', 's-1-5-32-544-', 'S-1-5-32-544,S-1-5-32-545', '"S-1-5-32-544 S-1-5-32-545"';
+require_line("Require winauth-group $_", "winauth-group: '.*' is neither NAME, DOMAIN.{1,2}NAME nor a SID")
+    for 'A\\\\B\\\\C', '\\\\B', '"A\\\\"', 'a@b', 'a:b', 'a/b', 'a,b', "good 'b;c'", "'a\x01b'", "'a*'";
+require_line("Require winauth-group $_")
+    for qw(staff EXAMPLE\staff EXAMPLE\\\\staff S-1-5-32-544 s-1-5-32-544), '"Domain Users"', '"EXAMPLE\\\\Domain Users" S-1-5-32-544',
+        "j\xc3\xb6rgs", '"BUILTIN\\Administrators"';
+require_line("Require winauth-package $_", 'winauth-package takes Kerberos or NTLM')
+    for '', 'Negotiate', 'Kerberos,NTLM', 'Kerberos Basic', '""';
+require_line("Require winauth-package $_") for qw(Kerberos NTLM kerberos), 'Kerberos NTLM';
+require_line('Require winauth-epa on', 'winauth-epa takes no argument');
+require_line($_) for 'Require winauth-epa', 'Require valid-user';
 
 refused('WinAuthDelegation', $_, qr/takes off, forwarded or constrained$/) for '', 'on', 'forwarded constrained', '""';
 accepted('WinAuthDelegation', $_) for qw(off forwarded constrained Off FORWARDED);

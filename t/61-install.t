@@ -49,7 +49,7 @@ sub files {
     return %files;
 }
 
-my ($libexec, $sysconf) = map { my $v = qx{apxs -q $_}; chomp $v; $v } qw(LIBEXECDIR sysconfdir);
+my ($libexec, $sysconf, $include) = map { my $v = qx{apxs -q $_}; chomp $v; $v } qw(LIBEXECDIR sysconfdir INCLUDEDIR);
 (my $parent = $sysconf) =~ s{/conf$}{};
 my %layouts = (
     debian => [ "$sysconf/mods-available/winauth.load", "$sysconf/mods-available/winauth.conf" ],
@@ -57,6 +57,7 @@ my %layouts = (
     plain  => [ "$sysconf/conf.d/00-winauth.load.conf", "$sysconf/conf.d/winauth.conf" ],
 );
 my $module = "$libexec/mod_winauth.so";
+my $header = "$include/mod_winauth.h";
 my $example = read_file($EXAMPLE);
 like $example, qr/WinAuth/, 'there is an example configuration';
 
@@ -70,9 +71,10 @@ for my $layout (sort keys %layouts) {
     my ($status, $output) = make('install', $dest, $layout);
     umask $old_mask;
     is $status, 0, "$layout: installed" or diag $output;
-    is_deeply { files($dest) }, { $module => '0644', $loader => '0644', $conf => '0644' },
-        "$layout: three files, for everybody to read";
+    is_deeply { files($dest) }, { map { $_ => '0644' } $module, $header, $loader, $conf },
+        "$layout: four files, for everybody to read";
     is read_file("$dest$module"), read_file("$SOURCE/build/mod_winauth.so"), "$layout: the module";
+    is read_file("$dest$header"), read_file("$SOURCE/src/mod_winauth.h"), "$layout: the header for other modules";
     is read_file("$dest$conf"), $example, "$layout: the example configuration";
     like read_file("$dest$loader"), qr{^LoadModule winauth_module \Q$module\E$}m, "$layout: the loader, with the final path";
     unlike read_file("$dest$loader"), qr/\Q$dest\E/, "$layout: not that of DESTDIR";
@@ -92,7 +94,7 @@ for my $layout (sort keys %layouts) {
     # once more: nothing changes
     ($status) = make('install', $dest, $layout);
     is $status, 0, "$layout: installed again";
-    is_deeply { files($dest) }, { $module => '0644', $loader => '0644', $conf => '0644' }, "$layout: nothing new";
+    is_deeply { files($dest) }, { map { $_ => '0644' } $module, $header, $loader, $conf }, "$layout: nothing new";
 
     # an edited configuration and loader stay
     my ($edited, $edited_loader) = ("# mine\n$example", "# mine\n" . read_file("$dest$loader"));

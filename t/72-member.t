@@ -96,6 +96,15 @@ for my $case ([ 'Kerberos', { KRB5CCNAME => $cache }, 'negotiate', [qw(--negotia
     is environment($run->{out})->{FROM}, '192.0.2.10', "from another host, $what: indeed";
 }
 
+# --- the user principal name, which this winbindd tells
+
+for my $case ([ 'alice', 'alice@ad.test' ], [ 'ursula', 'uschi@ad.test' ]) {
+    my ($user, $upn) = @{$case};
+    for my $kind (@KINDS) {
+        is environment(attempt($kind, $user, "Passw0rd-$user", 'ADTEST')->{last}{body})->{WINAUTH_UPN}, $upn, "$kind: the UPN of $user";
+    }
+}
+
 unlike $server->error_log, qr/exit signal/, 'no process of the server died';
 $server->stop;
 

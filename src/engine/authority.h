@@ -8,6 +8,7 @@
 #include "core/account.h"
 #include "core/exchange.h"
 #include "core/ntlm.h"
+#include "engine/names.h"
 #include "engine/offload.h"
 
 #include <apr_pools.h>
@@ -28,12 +29,10 @@ typedef struct wa_ruling {
     wa_reason reason;   /* for FAILED and UNAVAILABLE */
     const char *detail; /* for the log; or NULL */
     wa_account account; /* canonical; set iff DONE; in the pool given */
-    const char *sid;    /* user SID, or NULL */
     bool late;          /* the question was given up, but is still under way */
     unsigned char session_key[WA_NTLM_HASH_LEN];
 } wa_ruling;
 
-typedef struct wa_authority wa_authority;
 struct wa_authority {
     const char *spec; /* as configured: "winbind" or "file:PATH" */
 
@@ -63,6 +62,18 @@ struct wa_authority {
      * every spelling is told apart without asking. */
     wa_reason (*whose)(wa_authority *authority, const char *user, const char *domain,
                        apr_pool_t *pool, const char **sid, const char **detail);
+
+    /* The SID of a group; domain is "" for one of the server's own.  Unless FOUND, *detail, in
+     * pool, says why not.  NULL: an authority that knows no groups.  Both for engine/names.c,
+     * which remembers. */
+    wa_lookup (*group)(wa_authority *authority, const char *domain, const char *name,
+                       apr_pool_t *pool, wa_sid *out, const char **detail);
+
+    /* The names of n SIDs, see wa_names_list; names_out is zeroed by the caller.  False: nobody
+     * answers.  NULL as above. */
+    bool (*group_names)(wa_authority *authority, const wa_sid *sids, size_t n, apr_pool_t *pool,
+                        const char **names_out, const char **detail);
+    wa_names *names; /* != NULL iff the two above are */
 
     bool may_hang;       /* answers come through a daemon, or not at all */
     wa_offload *offload; /* for whatever may make a thread wait for it; NULL: nothing may */

@@ -5,7 +5,9 @@
  * Source: wbclient.h; NTSTATUS values and their meaning: [MS-ERREF] 2.3.1, [MS-APDS] 3.1.5. */
 #include "engine/authority.h"
 
+#include "engine/identity.h"
 #include "engine/spares.h"
+#include "engine/winbind.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -24,7 +26,8 @@ enum {
     IDLE_CONTEXTS = 16,
     START_SECONDS = 5,   /* that winbindd has to answer when the server starts */
     NAMES_LIFETIME = 60, /* seconds until winbindd is asked for its names again */
-    RID_GUEST = 501
+    RID_GUEST = 501,
+    SE_GROUP_ENABLED = 4
 };
 
 typedef struct winbind_authority {
@@ -152,7 +155,8 @@ typedef struct question {
     bool found;
     struct wbcAuthUserInfo *info;
     struct wbcAuthErrorInfo *error;
-    size_t size; /* of text */
+    wa_winbind_query *query; /* any other question; NULL: none */
+    size_t size;             /* of text */
     char text[];
 } question;
 
@@ -173,6 +177,9 @@ static void end_question(wa_job *job)
     wbcFreeMemory(q->info);
     wbcFreeMemory(q->error);
     wbcFreeMemory(q->names);
+    if (q->query != NULL) {
+        q->query->end(q->query);
+    }
     wbcCtxFree(q->ctx); /* NULL when it was given back */
     wa_secret_wipe(q->text, q->size);
     free(q);
@@ -366,12 +373,36 @@ static bool is_machine(const char *name)
     return name[strlen(name) - 1] == '$';
 }
 
+/* The user and the primary group, which have no attributes, and the groups that are enabled for
+ * access checks: the rule that the PAC is read by, too. */
+static void settle_sids(const struct wbcAuthUserInfo *info, apr_pool_t *pool, wa_account *account)
+{
+    apr_pool_t *scratch;
+    char text[WA_SID_TEXT_MAX];
+    wa_sid *sids;
+    size_t n = 0;
+    size_t i;
+
+    apr_pool_create(&scratch, pool);
+    sids = apr_palloc(scratch, info->num_sids * sizeof(*sids));
+    for (i = 0; i < info->num_sids; i++) {
+        wa_winbind_read_sid(&info->sids[i].sid, &sids[n]);
+        n += i < 2 || (info->sids[i].attributes & SE_GROUP_ENABLED) != 0;
+    }
+    wa_sid_format(&sids[0], text);
+    account->sid = apr_pstrdup(pool, text);
+    wa_identity_set_sids(account, sids, n, pool);
+    apr_pool_destroy(scratch);
+}
+
 /* The account behind a SID and canonical names, whichever way they came: the one place where an
  * account of the domain becomes a login. */
-static void rule_account(winbind_authority *a, const struct wbcDomainSid *sid, const char *domain,
-                         const char *name, apr_pool_t *pool, wa_ruling *out)
+static void rule_account(winbind_authority *a, const struct wbcAuthUserInfo *info,
+                         apr_pool_t *pool, wa_ruling *out)
 {
-    char text[WBC_SID_STRING_BUFLEN];
+    const struct wbcDomainSid *sid = &info->sids[0].sid;
+    const char *domain = info->domain_name;
+    const char *name = info->account_name;
 
     if (name == NULL || domain == NULL || !wa_account_name_ok(domain)
         || !wa_account_name_ok(name)) {
@@ -385,9 +416,13 @@ static void rule_account(winbind_authority *a, const struct wbcDomainSid *sid, c
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_MACHINE_ACCOUNT_REFUSED, NULL);
     }
     else {
-        wbcSidToStringBuf(sid, text, sizeof(text));
-        out->sid = apr_pstrdup(pool, text);
         settle_account(a, domain, name, pool, out);
+        settle_sids(info, pool, &out->account);
+        wa_identity_set_upn(&out->account, info->user_principal,
+                            info->dns_domain_name != NULL && *info->dns_domain_name != '\0'
+                                ? info->dns_domain_name
+                                : out->account.realm,
+                            pool);
         wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
     }
 }
@@ -399,7 +434,7 @@ static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *inf
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, "guest logon");
         return;
     }
-    rule_account(a, &info->sids[0].sid, info->domain_name, info->account_name, pool, out);
+    rule_account(a, info, pool, out);
     memcpy(out->session_key, info->user_session_key, sizeof(out->session_key));
 }
 
@@ -523,6 +558,34 @@ static wa_reason whose(wa_authority *authority, const char *user, const char *do
     return reason;
 }
 
+/* Everything but logons. */
+static wbcErr call_query(question *q)
+{
+    q->query->rc = q->query->ask(q->ctx, q->query);
+    /* a word about what was asked for: the socket is in step */
+    return q->query->rc == WBC_ERR_DOMAIN_NOT_FOUND ? WBC_ERR_SUCCESS : q->query->rc;
+}
+
+bool wa_winbind_put(wa_authority *authority, wa_winbind_query *query, apr_pool_t *pool,
+                    const char **detail)
+{
+    winbind_authority *a = (winbind_authority *)authority;
+    question *q = make_question(a, call_query, 0);
+
+    if (q == NULL) {
+        query->end(query);
+    }
+    else {
+        q->query = query;
+    }
+    if (put_question(a, q, pool, detail) != WA_REASON_OK) {
+        return false;
+    }
+    q->query = NULL; /* the caller's again */
+    end_question(&q->job);
+    return true;
+}
+
 static void open_child(wa_authority *authority, apr_pool_t *pchild)
 {
     winbind_authority *a = (winbind_authority *)authority;
@@ -596,7 +659,11 @@ wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **er
     a->base.password = judge_password;
     a->base.ready = ready;
     a->base.whose = whose;
-    if (apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {
+    a->base.group = wa_winbind_group;
+    a->base.group_names = wa_winbind_group_names;
+    a->base.names = wa_names_make(pconf);
+    if (a->base.names == NULL
+        || apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {
         *error = "no mutex could be made";
         return NULL;
     }

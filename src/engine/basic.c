@@ -271,7 +271,6 @@ static void judge_authority(basic_exchange *x, const char *user, const char *pas
         return;
     }
     identity->account = ruling.account;
-    identity->sid = ruling.sid;
     identity->package = WA_PACKAGE_NTLM;
     out->verdict = WA_VERDICT_DONE;
 }

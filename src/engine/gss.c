@@ -30,9 +30,8 @@ typedef struct gss_exchange {
     bool has_nonce; /* gss-ntlmssp's challenge is out, nonce is its */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
     bool krb5_proposed;
-    bool judged; /* our authority found the NTLM message inside right: account and sid are set */
+    bool judged; /* our authority found the NTLM message inside right: account is set */
     wa_account account;
-    const char *sid;
     wa_evidence evidence; /* of that message */
     const char *typed;    /* domain and user of that message, for the log; or NULL */
     wa_delegate delegate;
@@ -128,7 +127,6 @@ static wa_reason judge(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool,
     if (ruling.verdict == WA_VERDICT_DONE) {
         x->judged = true;
         x->account = ruling.account;
-        x->sid = ruling.sid;
         return WA_REASON_OK;
     }
     out->verdict = ruling.verdict;
@@ -249,7 +247,6 @@ static void read_ntlm(const gss_exchange *x, wa_identity *identity, wa_step *out
     }
     identity->package = WA_PACKAGE_NTLM;
     identity->account = x->account;
-    identity->sid = x->sid;
     identity->in_spnego = true;
     identity->krb5_proposed = x->krb5_proposed;
     identity->evidence = x->evidence;

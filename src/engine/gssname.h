@@ -8,7 +8,7 @@
 
 #include <gssapi/gssapi.h>
 
-/* Fills account and SID of identity from the client's name and its PAC; strings go to pool.
+/* Fills the account of identity from the client's name and its PAC; strings go to pool.
  * service is the acceptor's name, or GSS_C_NO_NAME.  WA_REASON_OK; WA_REASON_UNKNOWN_USER for a
  * name that could be read in two ways; WA_REASON_BAD_TOKEN for a PAC that is not to be believed.
  */

@@ -22,7 +22,6 @@ typedef struct wa_identity {
     wa_account account;
     wa_package package;
     wa_scheme scheme;     /* of the header the proof came in; set by the request layer */
-    const char *sid;      /* user SID in S-1-… form, or NULL when not known */
     wa_evidence evidence; /* for extended protection: what a section may ask for besides */
     apr_time_t proved;    /* when */
     apr_time_t expires;   /* end of the ticket, or 0 when nothing ends it */
@@ -32,8 +31,19 @@ typedef struct wa_identity {
     const char *ccache;   /* "FILE:/…", what it gave; goes with this pool; or NULL */
 } wa_identity;
 
-/* A copy in pool, strings included. */
+/* A copy in pool, strings and SIDs included. */
 wa_identity *wa_identity_copy(const wa_identity *identity, apr_pool_t *pool);
+
+/* Gives account its groups: a set of n SIDs, the user's own among them, in any order and as often
+ * as they come; sids is left in disorder.  The set goes to pool. */
+void wa_identity_set_sids(wa_account *account, wa_sid *sids, size_t n, apr_pool_t *pool);
+
+/* Gives account the UPN of the directory, or where that has none, or where it is not to be
+ * believed, the one every account has: its name and the DNS name of its domain in lower case.
+ * A UPN is believed from the server's own domain, and from another one only for names of its own:
+ * its controllers might call somebody by the name of one of ours.  upn and dns may be NULL;
+ * strings go to pool. */
+void wa_identity_set_upn(wa_account *account, const char *upn, const char *dns, apr_pool_t *pool);
 
 const char *wa_package_name(wa_package package); /* "Kerberos", "NTLM", or NULL */
 

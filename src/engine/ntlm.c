@@ -78,7 +78,6 @@ static void succeed(ntlm_exchange *x, const wa_ntlm_authenticate *message,
     wa_identity *identity = apr_pcalloc(x->base.pool, sizeof(*identity));
 
     identity->account = ruling->account;
-    identity->sid = ruling->sid;
     identity->package = WA_PACKAGE_NTLM;
     identity->proved = apr_time_now();
     wa_binding_read_ntlm(message, x->base.binding, x->base.pool, &identity->evidence);

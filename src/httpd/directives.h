@@ -23,7 +23,9 @@
     X(spns, service_names, "WinAuthServiceNames", NULL,                                            \
       "HTTP/ names of services clients may have asked for; the server's own unless given")         \
     X(format, user_format, "WinAuthUserFormat", WA_FORMAT_WINDOWS,                                 \
-      "shape of REMOTE_USER: Windows, Principal or SAM")                                           \
+      "shape of REMOTE_USER: Windows, UPN, SAM, Principal or SID")                                 \
+    X(exports, export, "WinAuthExport", 0,                                                         \
+      "what programs get: groups (SIDs) and/or group-names, or none")                              \
     X(flag, require_tls, "WinAuthRequireTLS", 0,                                                   \
       "On: 403 and no challenge over clear text")                                                  \
     X(expr, offer, "WinAuthOffer", NULL,                                                           \

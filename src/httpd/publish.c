@@ -2,6 +2,7 @@
 
 #include "httpd/channel.h"
 #include "httpd/config.h"
+#include "httpd/export.h"
 
 #include <apr_strings.h>
 #include <http_config.h>
@@ -38,6 +39,14 @@ void wa_publish_variable(request_rec *r, const char *name, const char *value)
     apr_table_setn(r->notes, name, value);
 }
 
+/* What is not known has no variable. */
+static void set_known(request_rec *r, const char *name, const char *value)
+{
+    if (value != NULL) {
+        wa_publish_variable(r, name, apr_pstrdup(r->pool, value));
+    }
+}
+
 static void set_variables(request_rec *r, wa_reason reason)
 {
     const wa_reason_row *row = wa_reason_get(reason);
@@ -56,6 +65,7 @@ void wa_publish_reason(request_rec *r, wa_reason reason)
 bool wa_publish_identity(request_rec *r, const wa_identity *identity)
 {
     char user[WA_ACCOUNT_MAX];
+    char upn[WA_ACCOUNT_MAX];
     wa_request *record = wa_publish_record(r);
 
     if (!wa_account_format(&identity->account,
@@ -68,11 +78,31 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
     wa_publish_variable(r, "WINAUTH_PACKAGE", wa_package_name(identity->package));
     wa_publish_variable(r, "WINAUTH_EPA",
                         identity->evidence.binding == WA_BINDING_MATCH ? "bound" : "none");
-    if (identity->sid != NULL) {
-        wa_publish_variable(r, "WINAUTH_SID", apr_pstrdup(r->pool, identity->sid));
+    set_known(r, "WINAUTH_SID", identity->account.sid);
+    set_known(r, "WINAUTH_DOMAIN", identity->account.domain);
+    set_known(r, "WINAUTH_ACCOUNT", identity->account.name);
+    if (wa_account_format(&identity->account, WA_FORMAT_UPN, upn)) {
+        set_known(r, "WINAUTH_UPN", upn);
     }
+    wa_export_groups(r, identity);
     wa_publish_reason(r, WA_REASON_OK);
     return true;
+}
+
+const wa_identity *wa_publish_identity_of(const request_rec *r)
+{
+    const char *user = r->user;
+
+    for (; r != NULL && user != NULL; r = r->main != NULL ? r->main : r->prev) {
+        const wa_request *record = wa_publish_find(r);
+        if (r->user == NULL || strcmp(r->user, user) != 0) {
+            return NULL;
+        }
+        if (record != NULL) {
+            return record->identity;
+        }
+    }
+    return NULL;
 }
 
 void wa_publish_persistence(request_rec *r, bool bound)
@@ -154,6 +184,16 @@ static bool refused_by_application(const request_rec *first, const request_rec *
                || last->status == wa_channel_role(last)->status);
 }
 
+/* From here on it may be gone: the connection goes on with its next request. */
+static void forget_identity(const request_rec *r)
+{
+    wa_request *record = wa_publish_find(r);
+
+    if (record != NULL) {
+        record->identity = NULL;
+    }
+}
+
 /* log_transaction, before every logger.  After an internal redirect the loggers look at the last
  * request of the chain, whose variables were renamed: they are set there again. */
 int wa_publish_log(request_rec *r)
@@ -170,9 +210,11 @@ int wa_publish_log(request_rec *r)
         return DONE;
     }
     while (last->next != NULL) {
+        forget_identity(last);
         last = last->next;
         record = wa_publish_find(last) != NULL ? wa_publish_find(last) : record;
     }
+    forget_identity(last);
     if (record == NULL) {
         return DECLINED;
     }

@@ -38,6 +38,10 @@ void wa_publish_variable(request_rec *r, const char *name, const char *value);
  * no form in the section's WinAuthUserFormat. */
 bool wa_publish_identity(request_rec *r, const wa_identity *identity);
 
+/* Who r is served to; NULL when that is nobody, or one that another module let in.  A sub-request
+ * or redirect that httpd did not authenticate anew is served to whom its origin is. */
+const wa_identity *wa_publish_identity_of(const request_rec *r);
+
 /* Makes the answer say whether the next request on this connection is served without credentials.
  */
 void wa_publish_persistence(request_rec *r, bool bound);

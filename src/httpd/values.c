@@ -79,7 +79,8 @@ const char *wa_print_bytes(const wa_kind_bytes *value, apr_pool_t *pool)
 
 /* ---- format ---- */
 
-static const char *const format_names[WA_FORMAT_COUNT] = { "Windows", "Principal", "SAM" };
+static const char *const format_names[WA_FORMAT_COUNT] = { "Windows", "Principal", "SAM", "UPN",
+                                                           "SID" };
 
 const char *wa_parse_format(cmd_parms *cmd, int argc, char *const argv[], wa_kind_format *out)
 {
@@ -92,7 +93,7 @@ const char *wa_parse_format(cmd_parms *cmd, int argc, char *const argv[], wa_kin
             return NULL;
         }
     }
-    return "takes Windows, Principal or SAM";
+    return "takes Windows, UPN, SAM, Principal or SID";
 }
 
 bool wa_is_set_format(const wa_kind_format *value)
@@ -109,6 +110,51 @@ const char *wa_print_format(const wa_kind_format *value, apr_pool_t *pool)
 {
     (void)pool;
     return *value >= 0 && *value < WA_FORMAT_COUNT ? format_names[*value] : "";
+}
+
+/* ---- exports ---- */
+
+static const char *const export_names[] = { "groups", "group-names" }; /* of each bit */
+
+const char *wa_parse_exports(cmd_parms *cmd, int argc, char *const argv[], wa_kind_exports *out)
+{
+    static const char usage[] = "takes groups and/or group-names, or none";
+    int i, k;
+
+    (void)cmd;
+    *out = 0;
+    if (argc == 1 && strcasecmp(argv[0], "none") == 0) {
+        return NULL;
+    }
+    for (i = 0; i < argc; i++) {
+        int bit = 0;
+        for (k = 0; k < 2; k++) {
+            bit |= strcasecmp(argv[i], export_names[k]) == 0 ? 1 << k : 0;
+        }
+        if (bit == 0 || (*out & bit) != 0) {
+            return usage;
+        }
+        *out |= bit;
+    }
+    return argc > 0 ? NULL : usage;
+}
+
+bool wa_is_set_exports(const wa_kind_exports *value)
+{
+    return *value != -1;
+}
+
+void wa_unset_exports(wa_kind_exports *value)
+{
+    *value = -1;
+}
+
+const char *wa_print_exports(const wa_kind_exports *value, apr_pool_t *pool)
+{
+    return *value <= 0 ? "none"
+                       : apr_pstrcat(pool, (*value & 1) != 0 ? export_names[0] : "",
+                                     *value == 3 ? " " : "",
+                                     (*value & 2) != 0 ? export_names[1] : "", NULL);
 }
 
 /* ---- path ---- */

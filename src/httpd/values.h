@@ -61,6 +61,7 @@ typedef struct wa_network {
 
 typedef int wa_kind_flag;                   /* -1 unset, 0 Off, 1 On */
 typedef apr_int64_t wa_kind_bytes;          /* -1 unset */
+typedef int wa_kind_exports;                /* -1 unset, else a set of WA_EXPORT_… */
 typedef int wa_kind_format;                 /* -1 unset, else a wa_format */
 typedef int wa_kind_delegation;             /* -1 unset, else a wa_delegate */
 typedef const char *wa_kind_path;           /* absolute; NULL unset */
@@ -78,7 +79,7 @@ typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset
 
 /* clang-format off */
 #define WA_KINDS(X)                                                                                \
-    X(flag) X(bytes) X(format) X(path) X(acceptor) X(authority)                                    \
+    X(flag) X(bytes) X(exports) X(format) X(path) X(acceptor) X(authority)                         \
     X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)                      \
     X(delegation) X(concurrency) X(lockout)
 

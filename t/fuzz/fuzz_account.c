@@ -31,6 +31,17 @@ static void check_name(const char *s)
     fuzz_accepted++;
 }
 
+static void check_upn(const char *s)
+{
+    const char *at = strchr(s, '@');
+
+    if (wa_account_upn_ok(s)) {
+        CHECK(count(s, '@') == 1 && count(s, '\\') == 0 && wa_utf8_valid(wa_span_of(s, strlen(s))));
+        CHECK(at - s >= 1 && at - s <= 256 && wa_account_name_ok(at + 1));
+        fuzz_accepted++;
+    }
+}
+
 /* The two halves and the at sign between them are the whole principal. */
 static void check_principal(const char *s)
 {
@@ -76,7 +87,8 @@ static void check_shape(const wa_account *a, wa_format format)
 
 static void check_account(char *const part[PARTS], unsigned bits)
 {
-    wa_account a = { part[0], bits & 1 ? part[1] : NULL, bits & 2 ? part[2] : NULL, bits & 4 };
+    wa_account a = { part[0], bits & 1 ? part[1] : NULL, bits & 2 ? part[2] : NULL, bits & 4,
+                     NULL,    NULL,                      NULL };
     int format;
 
     for (format = 0; format < WA_FORMAT_COUNT; format++) {
@@ -145,6 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         part[i] = at;
         at += strlen(at) + 1;
         check_name(part[i]);
+        check_upn(part[i]);
         check_principal(part[i]);
         at = at > text + size ? text + size : at;
     }

@@ -173,7 +173,7 @@ static const char *format(const char *name, const char *domain, const char *real
                           wa_format how)
 {
     static char *out;
-    wa_account account = { name, domain, realm, home };
+    wa_account account = { name, domain, realm, home, NULL, NULL, NULL };
 
     free(out); /* the last call's */
     out = malloc(WA_ACCOUNT_MAX);
@@ -186,6 +186,61 @@ static const char *format(const char *name, const char *domain, const char *real
         return NULL;
     }
     return memchr(out, '\0', WA_ACCOUNT_MAX) != NULL ? out : "(not terminated)";
+}
+
+/* As format, of an account with a UPN and a SID. */
+static const char *format_known(const char *name, const char *realm, const char *upn, const char *sid,
+                                wa_format how)
+{
+    static char out[WA_ACCOUNT_MAX];
+    wa_account account = { name, "AD", realm, true, upn, sid, NULL };
+
+    return wa_account_format(&account, how, out) ? out : NULL;
+}
+
+static void upn_and_sid(void)
+{
+    static char longest[WA_ACCOUNT_MAX];
+
+    is_str(format_known("alice", "AD.TEST", "a.smith@example.com", NULL, WA_FORMAT_UPN), "a.smith@example.com",
+           "UPN: the directory's");
+    is_str(format_known("alice", NULL, "a.smith@example.com", NULL, WA_FORMAT_UPN), "a.smith@example.com",
+           "UPN: it needs no realm");
+    is_str(format_known("alice", "AD.TEST", NULL, NULL, WA_FORMAT_UPN), "alice@AD.TEST", "UPN: of no directory");
+    is_str(format_known("alice", NULL, NULL, NULL, WA_FORMAT_UPN), NULL, "UPN: not known");
+    is_str(format_known("host/web", "AD.TEST", NULL, NULL, WA_FORMAT_UPN), NULL, "UPN: a service has none");
+    is_str(format_known("alice", "AD.TEST", "alice", NULL, WA_FORMAT_UPN), NULL, "UPN: one that is none");
+    is_str(format_known("alice", "AD.TEST", "AD\\alice@b", NULL, WA_FORMAT_UPN), NULL,
+           "UPN: one that could be read in two ways");
+    is_str(format_known("alice", "AD.TEST", NULL, "S-1-5-21-1-2-3-4", WA_FORMAT_SID), "S-1-5-21-1-2-3-4", "SID");
+    is_str(format_known("alice", "AD.TEST", "alice@ad.test", NULL, WA_FORMAT_SID), NULL, "SID: not known");
+    memset(longest, 'x', sizeof(longest) - 1);
+    is_str(format_known("alice", NULL, NULL, longest, WA_FORMAT_SID), longest, "what just fits");
+    ok(WA_FORMAT_WINDOWS == 0, "the default is Windows");
+}
+
+static void upn_table(void)
+{
+    static const char *const good[] = { "alice@ad.test", "a@b", "first.last+tag@example.com", "o'neil@ad.test",
+                                        "j\xc3\xb6rg@ad.test", "alice smith@ad.test" };
+    static const char *const bad[] = { "",           "alice",          "@",           "@ad.test",    "alice@",
+                                       "a@b@c",      "alice@@ad.test", "AD\\alice@b", "a@b\\c",     "a\nb@c",
+                                       "alice@c\n",  "a\"b@c",         "a,b@c",       "a;b@c",       "a:b@c",
+                                       "alice@a+b",  "alice@a/b",      "host/web@c",  "j\xf6rg@c",   "a\x7f@c",
+                                       "a\xc2\x80@c" };
+    char name[300];
+    size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        ok(wa_account_upn_ok(good[i]), "a UPN: %s", good[i]);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(!wa_account_upn_ok(bad[i]), "no UPN: row %zu", i);
+    }
+    memset(name, 'x', 257);
+    (void)snprintf(name + 257, sizeof(name) - 257, "@ad.test");
+    ok(!wa_account_upn_ok(name), "a name of 257 bytes");
+    ok(wa_account_upn_ok(name + 1), "a name of 256 bytes");
 }
 
 static void format_table(void)
@@ -376,6 +431,8 @@ int main(void)
     split_table();
     split_joins();
     format_table();
+    upn_table();
+    upn_and_sid();
     format_lengths();
     ambiguity();
     same_domain();
