@@ -91,7 +91,7 @@ for my $browser (qw(chromium firefox)) {
         my ($what, $section, $environment, $typed, $identity) = @{$case};
         $path = address($section);
         $run = run($environment, "$T/lib/$browser.py", $URL . $path, @{$typed});
-        is identity($run->{out}), "ADTEST\\alice $identity", "$browser, $what: logged in" or diag $run->{err};
+        is identity($run->{out}), "ADTEST\\alice $identity", "$browser, $what: logged in" or diag $run->{err}, $run->{out};
         is outcome($path, qr/ 200 /), "$ASKED|$DONE", "$browser, $what: the log";
     }
 }

@@ -9,8 +9,9 @@ import time
 
 TIMEOUT = 60    # seconds, for all from the start of the browser on
 
-# A page with <html aria-busy="true"> says that its own scripts are going to change it still.
-IS_READY = ('location.href != "about:blank" && document.readyState == "complete" && '
+# Not the page that the browser began with, whichever that is. A page with <html aria-busy="true"> says that its own
+# scripts are going to change it still.
+IS_READY = ('location.protocol.startsWith("http") && document.readyState == "complete" && '
             'document.documentElement.getAttribute("aria-busy") != "true"')
 TEXT = "document.documentElement.innerText"
 STATUS = 'performance.getEntriesByType("navigation")[0].responseStatus'

@@ -88,6 +88,7 @@ sub template {
     open my $lock, '>', "$dir.lock" or die "$dir.lock: $!";
     flock $lock, LOCK_EX or die "$dir.lock: $!";
     if (!-e "$dir/provisioned") {
+        local $WinAuth::Run::LIMIT = 600;
         (bless { dir => $dir })->sh('provision');
         open my $done, '>', "$dir/provisioned" or die "$dir/provisioned: $!";
     }

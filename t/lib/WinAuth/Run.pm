@@ -10,6 +10,7 @@ use POSIX ();
 use WinAuth::Client;
 
 our @EXPORT = qw(run curl scratch);
+our $LIMIT = 100; # seconds
 
 my $dir;
 
@@ -33,7 +34,7 @@ sub slurp {
     return defined $text ? $text : '';
 }
 
-# run(\%ENVIRONMENT, COMMAND, ARGS...): { exit, out, err }; ends what takes more than 100 seconds.
+# run(\%ENVIRONMENT, COMMAND, ARGS...): { exit, out, err }; ends what takes longer than $LIMIT.
 sub run {
     my ($environment, @command) = @_;
     my ($out, $err) = (scratch('out'), scratch('err'));
@@ -45,7 +46,7 @@ sub run {
         open STDOUT, '>', $out;
         open STDERR, '>', $err;
         no warnings 'exec';
-        exec 'timeout', 100, @command or POSIX::_exit(127);
+        exec 'timeout', $LIMIT, @command or POSIX::_exit(127);
     }
     waitpid $pid, 0;
     return { exit => $? >> 8, out => slurp($out), err => slurp($err) };
