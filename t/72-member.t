@@ -81,6 +81,13 @@ for my $service ('HTTP@web1.ad.test', 'HTTP@web1') {
     ok $gss->is_complete, "$service: mutual";
     $sids{ environment($r->{body})->{WINAUTH_SID} || '-' }++;
 }
+# the same client's ticket for another service of the domain is worth nothing here
+for my $service ('HTTP@www.ad.test', 'HTTP@other.ad.test', 'host@dc1.ad.test') {
+    my $path = address('negotiate');
+    my $r = connection()->get($path, Authorization => 'Negotiate ' . WinAuth::Token->client('spnego', $cache, $service)->step);
+    is $r->{status}, 401, "a ticket for $service: 401";
+    is outcome($path), '- 401 1 2148074245 no-key', "a ticket for $service: the log";
+}
 is scalar(keys %sids), 1, 'whatever the way, there is one SID';
 like((keys %sids)[0], $SID, 'which is a SID of the domain');
 

@@ -9,13 +9,13 @@ build_deb="gcc make pkg-config libc6-dev apache2-dev libkrb5-dev libwbclient-dev
 demo_deb="apache2-bin curl krb5-kdc krb5-admin-server krb5-user gss-ntlmssp libgssapi-krb5-2 python3"
 test_deb="binutils git libapache2-mod-perl2 libwww-perl libio-socket-ssl-perl openssl python3-gssapi
  python3-requests-ntlm iproute2 util-linux chromium firefox-esr fonts-dejavu-core nginx-light valgrind samba samba-ad-dc
- samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba ldb-tools attr acl gssproxy python3-impacket"
+ samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind samba-common-bin python3-samba ldb-tools attr acl gssproxy python3-impacket"
 
 build_rpm="gcc make pkgconf httpd-devel krb5-devel libwbclient-devel openssl-devel redhat-rpm-config"
 demo_rpm="httpd curl krb5-server krb5-workstation gssntlmssp python3"
 test_rpm="binutils git perl-Apache-Test perl-libwww-perl perl-IO-Socket-SSL openssl python3-gssapi python3-requests_ntlm
  iproute util-linux chromium firefox dejavu-sans-fonts nginx valgrind samba samba-dc samba-winbind
- samba-winbind-clients python3-samba ldb-tools attr acl gssproxy python3-impacket"
+ samba-winbind-clients samba-common-tools python3-samba ldb-tools attr acl gssproxy python3-impacket"
 
 case ${1:-} in
 build) deb=$build_deb rpm=$build_rpm ;;
