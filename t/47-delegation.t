@@ -111,7 +111,7 @@ sub gone {
     return 0;
 }
 
-my $own = server("WinAuthDelegationDir \@DIR\@/ccaches\nLogLevel trace8\n", mpm => 'event')->start;
+my $own = server("WinAuthDelegationDir \@DIR\@/ccaches\nLogLevel info winauth:trace8\n", mpm => 'event')->start;
 
 # --- what the application gets ----------------------------------------------------------------------
 
@@ -411,7 +411,7 @@ END
 # Nothing of it is in the logs, at any level.
 {
     my $log = $own->error_log . $own->access_log;
-    like $log, qr/trace8/, 'a log with everything';
+    like $log, qr{winauth:trace}, 'a log with all that we write';
     my @told = grep { $log =~ /\Q$_\E/ } map { s{^.*/}{}r } keys %seen;
     is_deeply \@told, [], 'no name of a cache in it';
 }
