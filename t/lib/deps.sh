@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|demo|test - makes sure that everything needed is on this machine.
+# deps.sh build|demo|test|tools - makes sure that everything needed is on this machine.
 #
 # On Debian and Ubuntu, as root, what is missing is installed; as an ordinary user it is named.
 # Elsewhere the packages are named, for Debian and for Fedora, and nothing is touched.
@@ -7,21 +7,24 @@ set -eu
 
 build_deb="gcc make pkg-config libc6-dev apache2-dev libkrb5-dev libwbclient-dev libssl-dev"
 demo_deb="apache2-bin curl krb5-kdc krb5-admin-server krb5-user gss-ntlmssp libgssapi-krb5-2 python3"
-test_deb="binutils git libapache2-mod-perl2 libwww-perl libio-socket-ssl-perl openssl python3-gssapi
+test_deb="binutils git procps libapache2-mod-perl2 libwww-perl libio-socket-ssl-perl openssl python3-gssapi
  python3-requests-ntlm iproute2 util-linux chromium firefox-esr fonts-dejavu-core nginx-light valgrind samba samba-ad-dc
  samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind samba-common-bin python3-samba ldb-tools attr acl gssproxy python3-impacket"
 
+tools="clang clang-tidy cppcheck"
+
 build_rpm="gcc make pkgconf httpd-devel krb5-devel libwbclient-devel openssl-devel redhat-rpm-config"
 demo_rpm="httpd curl krb5-server krb5-workstation gssntlmssp python3"
-test_rpm="binutils git perl-Apache-Test perl-libwww-perl perl-IO-Socket-SSL openssl python3-gssapi python3-requests_ntlm
+test_rpm="binutils git procps-ng perl-Apache-Test perl-libwww-perl perl-IO-Socket-SSL openssl python3-gssapi python3-requests_ntlm
  iproute util-linux chromium firefox dejavu-sans-fonts nginx valgrind samba samba-dc samba-winbind
  samba-winbind-clients samba-common-tools python3-samba ldb-tools attr acl gssproxy python3-impacket"
 
 case ${1:-} in
 build) deb=$build_deb rpm=$build_rpm ;;
 demo) deb="$build_deb $demo_deb" rpm="$build_rpm $demo_rpm" ;;
+tools) deb="$build_deb $tools" rpm="$build_rpm $tools" ;;
 test) deb="$build_deb $demo_deb $test_deb" rpm="$build_rpm $demo_rpm $test_rpm" ;;
-*) echo "usage: deps.sh build|demo|test" >&2; exit 2 ;;
+*) echo "usage: deps.sh build|demo|test|tools" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
