@@ -116,9 +116,9 @@ static void keep(wa_names *names, bool by_name, const char *key, entry *said, co
     }
 }
 
-static const char *lower(const char *s, apr_pool_t *pool)
+const char *wa_names_key(const char *name, apr_pool_t *pool)
 {
-    char *out = apr_pstrdup(pool, s);
+    char *out = apr_pstrdup(pool, name);
     char *p;
 
     for (p = out; *p != '\0'; p++) {
@@ -127,22 +127,21 @@ static const char *lower(const char *s, apr_pool_t *pool)
     return out;
 }
 
-static wa_lookup ask_sid(wa_authority *authority, const char *name, apr_pool_t *pool, wa_sid *out,
+static wa_lookup ask_sid(wa_authority *authority, const char *key, apr_pool_t *pool, wa_sid *out,
                          const char **detail)
 {
-    const char *backslash = strchr(name, '\\');
+    const char *backslash = strchr(key, '\\');
 
     if (backslash == NULL) {
-        return authority->group(authority, "", name, pool, out, detail);
+        return authority->group(authority, "", key, pool, out, detail);
     }
-    return authority->group(authority, apr_pstrmemdup(pool, name, (apr_size_t)(backslash - name)),
+    return authority->group(authority, apr_pstrmemdup(pool, key, (apr_size_t)(backslash - key)),
                             backslash + 1, pool, out, detail);
 }
 
-wa_lookup wa_names_sid(wa_authority *authority, const char *name, apr_pool_t *pool, wa_sid *out,
+wa_lookup wa_names_sid(wa_authority *authority, const char *key, apr_pool_t *pool, wa_sid *out,
                        const char **detail)
 {
-    const char *key = lower(name, pool);
     wa_names *names;
     entry before, said;
     bool fresh;
@@ -162,7 +161,7 @@ wa_lookup wa_names_sid(wa_authority *authority, const char *name, apr_pool_t *po
         return before.found;
     }
     memset(&said, 0, sizeof(said));
-    said.found = ask_sid(authority, name, pool, &said.sid, detail); /* not under the mutex */
+    said.found = ask_sid(authority, key, pool, &said.sid, detail); /* not under the mutex */
     apr_thread_mutex_lock(names->mutex);
     keep(names, true, key, &said, &before);
     apr_thread_mutex_unlock(names->mutex);

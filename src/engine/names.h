@@ -23,10 +23,14 @@ typedef struct wa_authority wa_authority;
 /* An empty memory, which any number of threads may use.  NULL: no mutex could be made. */
 wa_names *wa_names_make(apr_pool_t *pconf);
 
-/* The SID of a group, called DOMAIN\name, or name when it is one of the server's own domain.
- * authority may be NULL, or one that knows no groups.  *detail, in pool, says why there is none;
- * it is set only by the call that has really asked, so that a log has one line a lifetime. */
-wa_lookup wa_names_sid(wa_authority *authority, const char *name, apr_pool_t *pool, wa_sid *out,
+/* What a name is asked for and remembered by: the same in lower case, in pool. */
+const char *wa_names_key(const char *name, apr_pool_t *pool);
+
+/* The SID of a group, by the key of DOMAIN\name, or of name when it is one of the server's own
+ * domain. authority may be NULL, or one that knows no groups.  *detail, in pool, says why there
+ * is none; it is set only by the call that has really asked, so that a log has one line a
+ * lifetime. */
+wa_lookup wa_names_sid(wa_authority *authority, const char *key, apr_pool_t *pool, wa_sid *out,
                        const char **detail);
 
 /* The name of each SID of a set, as DOMAIN\name, or name where there is no domain; NULL for those

@@ -18,6 +18,7 @@ APLOG_USE_MODULE(winauth);
 /* One of the words behind winauth-group. */
 typedef struct group {
     const char *name; /* as written; NULL when it is a SID */
+    const char *key;  /* of name, for wa_names_sid */
     wa_sid sid;
 } group;
 
@@ -61,6 +62,7 @@ static const char *parse_group(cmd_parms *cmd, const char *word, group *out)
                             "winauth-group: '%s' is neither NAME, DOMAIN\\NAME nor a SID", word);
     }
     out->name = word;
+    out->key = wa_names_key(word, cmd->pool);
     return NULL;
 }
 
@@ -91,7 +93,7 @@ static wa_lookup resolve(request_rec *r, const group *g, wa_sid *sid)
         *sid = g->sid;
         return WA_LOOKUP_FOUND;
     }
-    found = wa_names_sid(wa_config_of_server(r->server)->trust->authority, g->name, r->pool, sid,
+    found = wa_names_sid(wa_config_of_server(r->server)->trust->authority, g->key, r->pool, sid,
                          &detail);
     if (found != WA_LOOKUP_FOUND && detail != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
