@@ -305,7 +305,9 @@ END
 #!/bin/sh
 printf 'Content-Type: text/plain\r\n\r\n'
 printf 'KRB5CCNAME=%s\n' "$KRB5CCNAME"
+: >"${KRB5CCNAME#FILE:}.runs"
 while [ ! -e "$DOCUMENT_ROOT/go" ]; do sleep 0.05; done
+rm -f "${KRB5CCNAME#FILE:}.runs"
 klist 2>&1
 END
     chmod 0755, "$server->{dir}/htdocs/slow.cgi";
@@ -313,7 +315,7 @@ END
     my $client = to($server);
     my ($token, $scheme) = delegating('spnego');
     $client->send('GET', '/forwarded/slow.cgi', [ Authorization => "$scheme " . $token->step ]);
-    ok gone(sub { !files($server) }), 'restart: there is a cache';
+    ok gone(sub { files($server) < 2 }), 'restart: there is a cache, and the program runs';
     kill 'USR1', $server->{pid};
     ok $server->logged('error.log', qr/resuming normal operations.*resuming normal operations/s), 'restart: done';
     my $next = to($server);
