@@ -2,7 +2,6 @@
 
 #include "httpd/channel.h"
 #include "httpd/config.h"
-#include "httpd/export.h"
 
 #include <apr_strings.h>
 #include <http_config.h>
@@ -84,7 +83,6 @@ bool wa_publish_identity(request_rec *r, const wa_identity *identity)
     if (wa_account_format(&identity->account, WA_FORMAT_UPN, upn)) {
         set_known(r, "WINAUTH_UPN", upn);
     }
-    wa_export_groups(r, identity);
     wa_publish_reason(r, WA_REASON_OK);
     return true;
 }

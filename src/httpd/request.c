@@ -4,6 +4,7 @@
 #include "httpd/audit.h"
 #include "httpd/channel.h"
 #include "httpd/delegation.h"
+#include "httpd/export.h"
 #include "httpd/facts.h"
 #include "httpd/memo.h"
 #include "httpd/publish.h"
@@ -50,6 +51,7 @@ static bool admit(request_rec *r, const wa_identity *identity)
     }
     wa_answer_watch(r);
     wa_delegation_export(r, identity);
+    wa_export_groups(r, identity);
     return true;
 }
 
