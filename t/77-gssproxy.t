@@ -88,8 +88,8 @@ my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /C
 die "openssl: $made->{err}" if $made->{exit};
 
 # KRB5CCNAME: gssproxy's library puts what it got from the daemon, which is of no use without it, into the default
-# credential cache, and fails where it cannot.
-my %proxied = (GSS_USE_PROXY => 'yes', GSSPROXY_SOCKET => "$DIR/http.sock", KRB5_KTNAME => "$DIR/http.keytab",
+# credential cache, and fails where it cannot.  An ordinary user could read the keytab, so httpd must not know it.
+my %proxied = (GSS_USE_PROXY => 'yes', GSSPROXY_SOCKET => "$DIR/http.sock", KRB5_KTNAME => $> == 0 ? "$DIR/http.keytab" : "$DIR/none",
                KRB5CCNAME => 'MEMORY:');
 
 # site(DIRECTIVES, %ENVIRONMENT): a server without keys.
