@@ -236,7 +236,7 @@ static void read_fixed(wa_reader *r, fixed_part *f, wa_pac_logon *out)
 {
     size_t i;
 
-    (void)wa_reader_bytes(r, 6 * 8); /* LogonTime to PasswordMustChange */
+    (void)wa_reader_bytes(r, 48); /* LogonTime to PasswordMustChange, 6 of 8 bytes */
     for (i = 0; i < 6; i++) {
         f->names[i] = read_string_field(r);
     }

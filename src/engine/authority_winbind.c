@@ -205,6 +205,15 @@ static question *make_question(winbind_authority *a, wbcErr (*ask)(question *q),
     return q;
 }
 
+/* Why there is no answer; whatever it is, it is not WA_REASON_OK, for the question is gone. */
+static wa_reason unanswered(const winbind_authority *a, wa_offload_outcome outcome,
+                            apr_pool_t *pool, const char **detail)
+{
+    wa_reason reason = wa_offload_reason(a->base.offload, outcome, pool, detail);
+
+    return reason != WA_REASON_OK ? reason : WA_REASON_AUTHORITY_DOWN;
+}
+
 /* Puts the question; q may be NULL.  Anything but WA_REASON_OK: nobody has answered, *detail says
  * why, and there is no question any more.  Otherwise the caller ends it. */
 static wa_reason put_submission(winbind_authority *a, question *q, apr_pool_t *pool,
@@ -219,7 +228,7 @@ static wa_reason put_submission(winbind_authority *a, question *q, apr_pool_t *p
     outcome = wa_offload_run(a->base.offload, &q->job);
     *late = outcome == WA_OFFLOAD_LATE;
     if (*late) {
-        return wa_offload_reason(a->base.offload, outcome, pool, detail);
+        return unanswered(a, outcome, pool, detail);
     }
     if (outcome == WA_OFFLOAD_BUSY || q->rc == WBC_ERR_SUCCESS || q->rc == WBC_ERR_AUTH_ERROR) {
         give_back(a, q->ctx, true);
@@ -227,7 +236,7 @@ static wa_reason put_submission(winbind_authority *a, question *q, apr_pool_t *p
     }
     if (outcome == WA_OFFLOAD_BUSY) {
         end_question(&q->job);
-        return wa_offload_reason(a->base.offload, outcome, pool, detail);
+        return unanswered(a, outcome, pool, detail);
     }
     if (q->rc != WBC_ERR_SUCCESS && q->error == NULL) {
         *detail = explain(q->rc, pool);
