@@ -281,7 +281,7 @@ END
     ($r) = $open->login('/forwarded/env.cgi', delegating('spnego'));
     $file = cache($r->{body});
     my $pid = delete $server->{pid};
-    kill 'KILL', $pid, do { local $server->{pid} = $pid; children($server) };
+    kill 'KILL', -$pid; # its whole process group, cgid's daemon too
     waitpid $pid, 0;
     ok -e $file, "$mpm, killed: it is still there";
     $server->file('ccaches/notes', "mine\n");
