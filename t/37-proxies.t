@@ -363,6 +363,27 @@ END
     is outcome(to($own)->get('/index.html')), '401 Negotiate|NTLM', 'reverse proxy: nobody else gets through';
     $r = to($own)->get('/none', 'Proxy-Authorization' => $first);
     unlike outcome($r), qr/alice/, 'reverse proxy: Proxy-Authorization is no login';
+
+    my $redirecting = own(<<"END", modules => [qw(proxy proxy_http rewrite)]);
+ProxyPass /back/ http://127.0.0.1:$port/
+ProxyPass /all/back/ http://127.0.0.1:$port/
+<Location ~ "^/(app|all)/">
+  AuthType WinAuth
+  Require valid-user
+</Location>
+<Directory \@DIR\@/htdocs>
+  RewriteEngine On
+  RewriteRule ^(app|all)/page\$ /back/page
+  RewriteRule ^all/inside\$ /all/back/page
+</Directory>
+END
+    mkdir "$redirecting->{dir}/htdocs/$_" for qw(app all);
+    $redirecting->start;
+    for my $path ('/app/page', '/all/inside') {
+        my @r = to($redirecting)->login($path, kerberos());
+        like $r[-1]{body}, qr{^GET /page HTTP}, "reverse proxy by a redirect, $path: the back end was asked";
+        unlike $r[-1]{body}, qr/^Authorization:/mi, "reverse proxy by a redirect, $path: the token stays here";
+    }
     kill 'TERM', $pid;
     waitpid $pid, 0;
 }

@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 use lib 't/lib', 'lib';
 use WinAuth::Client;
+use WinAuth::Own ();
 use WinAuth::Server;
 use WinAuth::Suite;
 use MIME::Base64 'encode_base64';
@@ -140,6 +141,86 @@ END
     is $r->{status}, 401, 'SPNEGO with a token of another mechanism than it names: refused';
     ok $server->logged('error.log', qr/WA0101: bad-token/), 'SPNEGO: for what it is';
     unlike $server->error_log, qr/credentials-unavailable/, 'SPNEGO: not as trouble with the keytab';
+}
+
+# --- what a look ahead of the rewriting had proved was taken for a login to whatever section came of it
+{
+    my $server = WinAuth::Own::own(<<'END', modules => [qw(rewrite auth_basic authn_file)]);
+<Location "/loose">
+  AuthType WinAuth
+  Require valid-user
+</Location>
+<LocationMatch "^/loose/once">
+  WinAuthPersistLimit requests=1
+</LocationMatch>
+<Location "/other">
+  AuthType Basic
+  AuthName other
+  AuthBasicProvider file
+  AuthUserFile /dev/null
+  Require valid-user
+</Location>
+<Location "/tight">
+  AuthType WinAuth
+  WinAuthProviders Negotiate:Kerberos
+  WinAuthUserFormat Principal
+  Require valid-user
+</Location>
+<Directory "/">
+  Options FollowSymLinks
+</Directory>
+RewriteEngine On
+RewriteCond %{LA-U:REMOTE_USER} .
+RewriteRule ^/loose/up$ /tight/page.html [PT]
+RewriteCond %{LA-U:REMOTE_USER} .
+RewriteRule ^/loose/over$ /other/page.html [PT]
+RewriteCond %{LA-U:REMOTE_USER} alice
+RewriteRule ^/loose/(page|once).html$ - [E=seen:1]
+END
+    # without a <Directory> httpd takes the look for the request itself and authenticates nobody
+    mkdir "$server->{dir}/htdocs/$_" for qw(loose tight other);
+    $server->file("htdocs/$_.html", "a page\n") for qw(loose/page loose/once tight/page other/page);
+    $server->start;
+    my %login = WinAuth::Own::logins();
+    for my $how (sort keys %login) {
+        my @r = WinAuth::Own::to($server)->login('/loose/page.html', $login{$how}->());
+        is WinAuth::Own::outcome($r[-1]), '200 ' . WinAuth::Own::ALICE(), "look ahead, $how: logged in";
+    }
+    my $client = WinAuth::Own::to($server);
+    $client->login('/loose/page.html', WinAuth::Own::ntlm());
+    is WinAuth::Own::outcome($client->get('/loose/up')), '401 Negotiate', 'look ahead: the other section has a word in it';
+    like WinAuth::Own::outcome($client->get('/loose/over')), qr/^401 Basic/, 'look ahead: and so has another module';
+    $client = WinAuth::Own::to($server);
+    $client->login('/loose/page.html', WinAuth::Own::ntlm());
+    is WinAuth::Own::outcome($client->get('/loose/once.html')), '200 ' . WinAuth::Own::ALICE(), 'look ahead: one request';
+    is WinAuth::Own::outcome($client->get('/loose/once.html')), '401 Negotiate|NTLM', 'look ahead: counts as one';
+    my @r = WinAuth::Own::to($server)->login('/loose/up', WinAuth::Own::kerberos());
+    is WinAuth::Own::outcome($r[-1]), '200 alice@WINAUTH.TEST', 'look ahead: and shows whom it lets in its own way';
+    is WinAuth::Own::outcome(WinAuth::Own::to($server)->get('/loose/page.html')), '401 Negotiate|NTLM', 'look ahead: nobody';
+}
+
+# --- "Require not" by an alias of a provider let in whose groups nobody knew
+{
+    my $server = WinAuth::Server->new($SERVER . <<'END')->start;
+WinAuthNTLMAuthority none
+<AuthzProviderAlias winauth-group strangers "WINAUTH\\Strangers">
+</AuthzProviderAlias>
+<Location "/">
+  AuthType WinAuth
+  <RequireAll>
+    Require valid-user
+    Require not strangers
+  </RequireAll>
+</Location>
+<Location "/in">
+  Require strangers
+</Location>
+END
+    for my $path ('/index.html', '/in') {
+        my $token = WinAuth::Token->spnego('alice');
+        my $r = WinAuth::Client->new($server->{port})->get($path, Authorization => 'Negotiate ' . $token->step);
+        is $r->{status}, 500, "alias, $path: what is not known lets nobody in";
+    }
 }
 
 done_testing;

@@ -24,21 +24,25 @@ typedef struct group {
 
 typedef struct groups {
     const apr_array_header_t *any; /* of group */
-    bool negated;                  /* who is in one of them is kept out */
+    authz_status unknown;          /* the answer when it is not known who is in them */
 } groups;
 
-/* Is the Require that is being read one that keeps people out: "Require not", or inside of
- * <RequireNone>?  Then what is not known must not let anybody pass. */
-static bool is_negated(const cmd_parms *cmd)
+/* What is not known, a name without a SID or a login without groups, must not let anybody pass:
+ * neither by a Require nor by one that keeps people out, "Require not" or one inside of
+ * <RequireNone>.  Which of the two an alias will be used for is open: then it is an error. */
+static authz_status for_unknown(const cmd_parms *cmd)
 {
     const ap_directive_t *d = cmd->directive;
     const char *args = d->args;
     bool negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &args), "not") == 0;
 
+    if (strcasecmp(d->directive, "<AuthzProviderAlias") == 0) {
+        return AUTHZ_GENERAL_ERROR;
+    }
     for (d = d->parent; d != NULL; d = d->parent) {
         negated = negated != (strcasecmp(d->directive, "<RequireNone") == 0);
     }
-    return negated;
+    return negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
 /* NAME, DOMAIN\NAME or S-1-… */
@@ -77,7 +81,7 @@ static const char *parse_groups(cmd_parms *cmd, const char *line, const void **p
         error = parse_group(cmd, word, apr_array_push(any));
     }
     g->any = any;
-    g->negated = is_negated(cmd);
+    g->unknown = for_unknown(cmd);
     *parsed = g;
     return error == NULL && any->nelts == 0 ? "winauth-group takes names or SIDs of groups"
                                             : error;
@@ -104,13 +108,6 @@ static wa_lookup resolve(request_rec *r, const group *g, wa_sid *sid)
     return found;
 }
 
-/* What is not known: a name without a SID, a login without groups.  It lets nobody in, neither by
- * Require nor by Require not. */
-static authz_status unknown(const groups *g)
-{
-    return g->negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
-}
-
 static authz_status check_groups(request_rec *r, const char *line, const void *parsed)
 {
     const wa_identity *identity = wa_publish_identity_of(r);
@@ -125,7 +122,7 @@ static authz_status check_groups(request_rec *r, const char *line, const void *p
     if (identity == NULL || identity->account.sids == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "WA0161: Require winauth-group: the groups of %s are not known", r->user);
-        return unknown(g);
+        return g->unknown;
     }
     for (i = 0; i < g->any->nelts; i++) {
         wa_sid sid;
@@ -136,7 +133,7 @@ static authz_status check_groups(request_rec *r, const char *line, const void *p
             return AUTHZ_GRANTED;
         }
     }
-    return all_known ? AUTHZ_DENIED : unknown(g);
+    return all_known ? AUTHZ_DENIED : g->unknown;
 }
 
 static const char *parse_packages(cmd_parms *cmd, const char *line, const void **parsed)

@@ -14,9 +14,11 @@ typedef struct wa_request {
     const wa_identity *identity; /* who, or NULL; valid while the request is being handled, not at
                                     logging time: the connection may have moved on by then */
     apr_array_header_t *lines;   /* const char *: the challenge of mod_dir's look for an index,
-                                    which   mod_dir may lose on its way to the answer; or NULL */
+                                    which mod_dir may lose on its way to the answer; or NULL */
     const char *final_line;      /* challenge line that ends the exchange, or NULL */
     bool judged;                 /* our hook has decided about this request */
+    bool ahead;                  /* and did so for a sub-request, before this one's own turn */
+    bool counted;                /* it, or a part of it, was served by the connection's login */
     bool leg;                    /* an intermediate leg */
     bool hidden;                 /* not to be logged */
     bool bound;                  /* this request's exchange left a login on the connection */

@@ -13,6 +13,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include <string.h>
 #include <strings.h>
 
 APLOG_USE_MODULE(winauth);
@@ -263,8 +264,9 @@ static int offer(request_rec *r, const wa_facts *f)
 static int reuse(request_rec *r, wa_facts *f)
 {
     const wa_identity *identity = f->slot->identity;
+    wa_request *top = wa_publish_record(wa_channel_top(r));
 
-    if (is_spent(f, identity, f->slot->served)) {
+    if (is_spent(f, identity, f->slot->served - top->counted)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
@@ -280,7 +282,8 @@ static int reuse(request_rec *r, wa_facts *f)
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     wa_audit_ntlm(r, f, identity);
-    f->slot->served++;
+    f->slot->served += !top->counted;
+    top->counted = true;
     wa_channel_stay_http1(r);
     /* caches take the absence of Authorization for a public answer */
     apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
@@ -389,6 +392,7 @@ static void hand_up(request_rec *r, const wa_request *own)
     record->final_line = apr_pstrdup(top->pool, own->final_line); /* NULL stays NULL */
     record->leg = own->leg;
     record->hidden = own->hidden;
+    record->ahead = true;
     if (own->identity != NULL && top->user == NULL) {
         top->user = apr_pstrdup(top->pool, r->user);
         top->ap_auth_type = r->ap_auth_type;
@@ -414,6 +418,26 @@ static int judge(request_rec *r)
     return status;
 }
 
+/* Before a request has its turn, mod_rewrite may look ahead by sub-request (LA-U, -U), and that
+ * has judged the credentials, which must not be judged again.  What they proved was proved to
+ * another section: this one is asked as well. */
+static int take_over(request_rec *r)
+{
+    wa_request *record = wa_publish_record(r);
+    const wa_request seen = *record;
+
+    record->ahead = false;
+    record->identity = NULL;
+    if (seen.reason == WA_REASON_ANONYMOUS
+        || apr_table_get(r->headers_in, wa_channel_role(r)->credentials) == NULL) {
+        return judge(r); /* there was nothing to judge */
+    }
+    if (seen.leg) {
+        return wa_channel_role(r)->status; /* its line is kept in the record */
+    }
+    return seen.identity != NULL ? inherit(r, &seen) : wa_answer_refuse(r, seen.reason, NULL);
+}
+
 int wa_request_authenticate(request_rec *r)
 {
     const wa_request *record = wa_publish_find(r);
@@ -422,12 +446,16 @@ int wa_request_authenticate(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
+    if (record != NULL && record->ahead) {
+        return take_over(r);
+    }
     if (record != NULL && record->judged) { /* by wa_request_authenticate_early */
         return record->identity != NULL ? OK : wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
     }
     record = origin_of(r);
     wa_publish_record(r)->judged = true;
-    if (record == NULL && (is_error_document(r) || (r->main != NULL && !is_index_lookup(r)))) {
+    if (record == NULL
+        && (is_error_document(wa_channel_top(r)) || (r->main != NULL && !is_index_lookup(r)))) {
         record = &nobody; /* the page asked for is not ours: no exchange for a part or an error of
                              it */
     }
@@ -436,8 +464,16 @@ int wa_request_authenticate(request_rec *r)
 
 int wa_request_authenticate_early(request_rec *r)
 {
+    wa_request *record = wa_publish_find(r);
     int status;
 
+    if (record != NULL && record->ahead) {
+        r->user = NULL; /* or Require would be content, and nobody asked */
+        r->ap_auth_type = NULL;
+        if (!is_ours(r)) {
+            memset(record, 0, sizeof(*record));
+        }
+    }
     if (!is_ours(r) || !wa_dir_optional(wa_config_of_request(r))) {
         return DECLINED;
     }
@@ -460,14 +496,25 @@ int wa_request_note_failure(request_rec *r, const char *auth_type)
     return OK;
 }
 
-int wa_request_shield(request_rec *r)
+/* Has a login come of r's credentials, or of those of the request it was made from? */
+static bool is_served_to_somebody(const request_rec *r)
 {
     const wa_request *record = wa_publish_find(r);
+
+    if (record == NULL || record->identity == NULL) {
+        record = origin_of(r);
+    }
+    return record != NULL && record->identity != NULL;
+}
+
+int wa_request_shield(request_rec *r)
+{
+    const wa_request *record;
     const char *header = wa_channel_role(r)->credentials;
     bool proxied = r->proxyreq == PROXYREQ_REVERSE
                    || (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0);
 
-    if (record != NULL && record->identity != NULL && proxied) {
+    if (proxied && is_served_to_somebody(r)) {
         apr_table_unset(r->headers_in, header);
     }
     if (r->main != NULL || r->prev != NULL) {
