@@ -151,7 +151,7 @@ static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_d
         put_element(&store, "rcache", "none:");
     }
     if (use == USE_PROXY) {
-        snprintf(ccache, sizeof(ccache), "MEMORY:winauth-%p", (const void *)trust);
+        (void)snprintf(ccache, sizeof(ccache), "MEMORY:winauth-%p", (const void *)trust);
         put_element(&store, "client_keytab", trust->client_keytab);
         put_element(&store, "ccache", ccache);
     }
