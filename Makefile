@@ -119,6 +119,8 @@ $(BUILD)/san/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) -c $< -o $@
 
+-include $(UNIT_OBJECTS:.o=.d)
+
 $(BUILD)/unit/%.t: t/unit/%.c $(UNIT_OBJECTS) $(wildcard t/unit/*.h)
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(OUR_CPPFLAGS) -It/unit $(CPPFLAGS) $(OUR_CFLAGS) -g -O1 $(SANITIZE) $< $(UNIT_OBJECTS) \

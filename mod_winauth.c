@@ -13,6 +13,7 @@
 #include "httpd/publish.h"
 #include "httpd/request.h"
 #include "httpd/startup.h"
+#include "httpd/status.h"
 
 #include <ap_provider.h>
 #include <http_config.h>
@@ -30,6 +31,7 @@ static void register_hooks(apr_pool_t *pool)
     wa_channel_register();
     wa_export_register();
     wa_publish_register();
+    wa_status_register();
     ap_hook_check_config(wa_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(wa_startup_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wa_startup_post_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -17,7 +17,8 @@ my %server_directives = (
     WinAuthDomain => 'EXAMPLE.COM EXAMPLE', WinAuthMaxToken => 1024, WinAuthDrainLimit => 1024,
     WinAuthTrustedProxy => '192.0.2.1', WinAuthDelegationDir => '/tmp/x',
 );
-my %global_directives = (WinAuthNTLMConcurrency => '5', WinAuthLockout => 'Off');
+my %global_directives = (WinAuthNTLMConcurrency => '5', WinAuthLockout => 'Off',
+                         WinAuthPendingLimit => 'total=1');
 my %section_directives = (
     WinAuthProviders => 'NTLM', WinAuthPersistSingleRequest => 'On', WinAuthPersistNonNTLM => 'Off',
     WinAuthPersistLimit => 'seconds=1', WinAuthUserFormat => 'SAM', WinAuthLogHandshake => 'On',
@@ -151,6 +152,12 @@ refused('WinAuthNTLMConcurrency', $_, $concurrency)
     for '', '0', '1025', '-1', '5 6', '5s', '""', 'deadline', 'deadline=', 'deadline=0', 'deadline=301', 'deadline=1.5',
         'deadline=1 deadline=2', 'seconds=5', '5 deadline=x', '1 deadline=2 3';
 accepted('WinAuthNTLMConcurrency', $_) for '1', '1024', 'deadline=300', '5 deadline=1', 'Deadline=1 5';
+
+my $pending = qr/takes total=N and\/or address=N, 1 to 16384, and\/or seconds=N, 1 to 3600$/;
+refused('WinAuthPendingLimit', $_, $pending)
+    for '', '5', 'total=0', 'total=16385', 'address=0', 'seconds=3601', 'total=1 total=1', 'total', 'all=1', 'seconds=1s';
+accepted('WinAuthPendingLimit', $_)
+    for 'total=1', 'total=16384 address=16384 seconds=3600', 'seconds=1 address=1', 'Total=5';
 
 my $lockout = qr/takes attempts=N, 1 to 1000, window=SECONDS, 1 to 604800, and perhaps per=user or per=address; or Off$/;
 refused('WinAuthLockout', $_, $lockout)
@@ -314,6 +321,7 @@ WinAuthNTLMAuthority file:$KDC/ntlm.users
 WinAuthDomain WINAUTH.TEST WINAUTH
 WinAuthMaxToken 2048
 WinAuthNTLMConcurrency 7
+WinAuthPendingLimit address=8
 WinAuthLockout per=user window=9 attempts=2
 WinAuthTrustedProxy 192.0.2.1 192.0.2.2
 WinAuthProviders NTLM Negotiate
@@ -377,6 +385,7 @@ sub dumped {
         WinAuthMaxToken => 2048,
         WinAuthDrainLimit => 1048576,
         WinAuthNTLMConcurrency => '7 deadline=10',
+        WinAuthPendingLimit => 'total=10000 address=8 seconds=60',
         WinAuthLockout => 'attempts=2 window=9 per=user',
     );
     my %want = (

@@ -117,6 +117,9 @@ typedef enum {
     X(CREDENTIALS_UNAVAILABLE, "credentials-unavailable", UNAVAILABLE, ERROR, 1, 2148074254u,      \
       "the server's own keys cannot be used: check WinAuthKeytab, its path, owner and "            \
       "mode")                                                                                      \
+    X(TOO_MANY_HANDSHAKES, "too-many-handshakes", UNAVAILABLE, ERROR, 1, 2148074240u,              \
+      "as many unfinished logins as WinAuthPendingLimit allows; an attack, or clients behind one " \
+      "address")                                                                                   \
     X(NOT_AUTHORIZED, "not-authorized", DENY, NOTE, 3, 5,                                          \
       "the user is known but Require says no")                                                     \
     X(PERSIST_LIMIT, "persist-limit", DENY, QUIET, 2, 5,                                           \

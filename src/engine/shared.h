@@ -12,16 +12,38 @@
 #include <apr_pools.h>
 #include <pthread.h>
 
-/* X(member, what is counted, as the server's status shows it) */
+/* X(member, name, text): what is counted, as the server's status shows it. */
 /* clang-format off */
 #define WA_COUNTERS(X)                                                                             \
-    X(authority_asked, "questions put to the NTLM authority")                                      \
-    X(authority_late, "of them, given up at the deadline")                                         \
-    X(authority_busy, "not put to it: too many were under way")                                    \
-    X(locked_out, "passwords not submitted: WinAuthLockout")
+    X(logins_kerberos, "LoginsKerberos", "logins by Kerberos")                                     \
+    X(logins_ntlm, "LoginsNTLM", "logins by NTLM, and by passwords the NTLM authority judged")     \
+    X(refusals, "Refusals", "logins refused, or not judged")                                       \
+    X(authority_asked, "AuthorityAsked", "questions put to the NTLM authority")                    \
+    X(authority_late, "AuthorityLate", "of them, given up at the deadline")                        \
+    X(authority_busy, "AuthorityBusy", "not put to it: too many were under way")                   \
+    X(handshakes_refused, "HandshakesRefused", "handshakes refused: too many were pending")        \
+    X(handshakes_expired, "HandshakesExpired", "handshakes whose client took too long")            \
+    X(locked_out, "LockedOut", "passwords not submitted: too many had been wrong")
 /* clang-format on */
 
-enum { WA_SHARED_LOCKOUT_BUCKETS = 2048, WA_SHARED_LOCKOUT_WAYS = 8, WA_SHARED_KEY_LEN = 32 };
+enum {
+    WA_SHARED_LOCKOUT_BUCKETS = 2048,
+    WA_SHARED_LOCKOUT_WAYS = 8,
+    WA_SHARED_PENDING_MAX = 16384,
+    WA_SHARED_PENDING_CHAINS = 4096,
+    WA_SHARED_KEY_LEN = 32
+};
+
+/* An exchange that waits for its client; engine/pending.  Lists are of numbers from 1. */
+typedef struct wa_shared_pending {
+    apr_uint64_t tag;     /* of the address */
+    apr_uint32_t process; /* 0: free */
+    apr_uint32_t serial;  /* of this use of the record */
+    apr_uint32_t since;   /* when it began */
+    apr_uint32_t chain;   /* the next one with this hash */
+    apr_uint32_t older;   /* in the order in which they began */
+    apr_uint32_t newer;   /* likewise; of a free one, the next free one */
+} wa_shared_pending;
 
 /* Who was refused; engine/lockout. */
 typedef struct wa_shared_row {
@@ -37,7 +59,15 @@ typedef struct wa_shared {
     pthread_mutex_t mutex; /* guards the tables; robust: one who dies with it does no harm */
     unsigned char key[WA_SHARED_KEY_LEN]; /* random; of hashes in the tables */
     wa_shared_row lockout[WA_SHARED_LOCKOUT_BUCKETS][WA_SHARED_LOCKOUT_WAYS];
-#define X(member, text) volatile apr_uint32_t member;
+    wa_shared_pending pending[WA_SHARED_PENDING_MAX];
+    apr_uint32_t pending_chains[WA_SHARED_PENDING_CHAINS];
+    apr_uint32_t pending_count;  /* in use */
+    apr_uint32_t pending_used;   /* ever used */
+    apr_uint32_t pending_free;   /* the first free one of these */
+    apr_uint32_t pending_oldest; /* the first to be too old */
+    apr_uint32_t pending_newest;
+    apr_uint32_t pending_spread; /* for those that belong to no address */
+#define X(member, name, text) volatile apr_uint32_t member;
     WA_COUNTERS(X)
 #undef X
 } wa_shared;

@@ -1,10 +1,12 @@
 #include "httpd/answer.h"
 
 #include "httpd/channel.h"
+#include "httpd/commons.h"
 #include "httpd/config.h"
 #include "httpd/publish.h"
 
 #include <apr_encode.h>
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -161,6 +163,9 @@ int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail)
 
     log_reason(r, row, detail);
     wa_publish_reason(r, reason);
+    if (row->loud != WA_LOUD_QUIET) {
+        apr_atomic_inc32(&wa_commons_shared()->refusals);
+    }
     if (reason == WA_REASON_HTTP11_REQUIRED) {
         return reset_stream(r);
     }

@@ -11,6 +11,7 @@ APLOG_USE_MODULE(winauth);
 /* Written while the configuration is read, by one thread; read-only afterwards. */
 static wa_shared *shared;
 static wa_offload *offload;
+static wa_pending *pending;
 static wa_lockout *lockout; /* NULL: off */
 
 /* Children of the configuration before may still be at work, so the memory outlives it.  One that
@@ -58,6 +59,18 @@ static wa_lockout *make_lockout(apr_pool_t *pconf, const wa_server_config *c)
     return l->attempts != 0 ? l : NULL;
 }
 
+static wa_pending *make_pending(apr_pool_t *pconf, const wa_server_config *c)
+{
+    wa_pending_value value = wa_server_pending_limit(c);
+    wa_pending *p = apr_pcalloc(pconf, sizeof(*p));
+
+    p->shared = shared;
+    p->total = (apr_uint32_t)value.total;
+    p->per_address = (apr_uint32_t)value.address;
+    p->seconds = (apr_uint32_t)value.seconds;
+    return p;
+}
+
 bool wa_commons_make(apr_pool_t *pconf, server_rec *s)
 {
     wa_concurrency bound = wa_server_ntlm_concurrency(wa_config_of_server(s));
@@ -71,7 +84,18 @@ bool wa_commons_make(apr_pool_t *pconf, server_rec *s)
     offload->limit = bound.most != 0 ? (apr_uint32_t)bound.most : half_of_all();
     offload->seconds = (apr_uint32_t)bound.deadline;
     lockout = make_lockout(pconf, wa_config_of_server(s));
+    pending = make_pending(pconf, wa_config_of_server(s));
     return true;
+}
+
+wa_shared *wa_commons_shared(void)
+{
+    return shared;
+}
+
+const wa_pending *wa_commons_pending(void)
+{
+    return pending;
 }
 
 const wa_lockout *wa_commons_lockout(void)
@@ -97,5 +121,6 @@ void wa_commons_bury(server_rec *s, pid_t pid, ap_generation_t generation, int s
     (void)slot;
     if (status == MPM_CHILD_EXITED && shared != NULL) {
         wa_shared_reap(shared, pid);
+        wa_pending_reap(shared, pid);
     }
 }

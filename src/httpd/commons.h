@@ -3,6 +3,7 @@
 #define WA_HTTPD_COMMONS_H
 
 #include "engine/lockout.h"
+#include "engine/pending.h"
 
 #include <ap_mpm.h>
 #include <httpd.h>
@@ -13,6 +14,12 @@ bool wa_commons_make(apr_pool_t *pconf, server_rec *s);
 
 /* Who puts questions that may hang; NULL before wa_commons_make. */
 wa_offload *wa_commons_offload(void);
+
+/* The memory itself; NULL before wa_commons_make. */
+wa_shared *wa_commons_shared(void);
+
+/* WinAuthPendingLimit. */
+const wa_pending *wa_commons_pending(void);
 
 /* WinAuthLockout, or NULL where it is off. */
 const wa_lockout *wa_commons_lockout(void);

@@ -14,12 +14,15 @@
 
 typedef struct wa_memo wa_memo; /* httpd/memo.h */
 
+typedef struct wa_handshake wa_handshake; /* httpd/handshakes.h */
+
 typedef struct wa_slot {
     wa_state state;
-    wa_scheme scheme;      /* of the headers the exchange runs in */
-    unsigned legs;         /* intermediate ones since the last login; survives wa_slot_drop */
-    const wa_trust *trust; /* under which it runs or ran */
-    wa_engine *engine;     /* != NULL iff an exchange is open */
+    wa_scheme scheme;        /* of the headers the exchange runs in */
+    unsigned legs;           /* intermediate ones since the last login; survives wa_slot_drop */
+    const wa_trust *trust;   /* under which it runs or ran */
+    wa_engine *engine;       /* != NULL iff an exchange is open */
+    wa_handshake *handshake; /* in pool; != NULL iff an exchange waits for its client */
     const wa_identity *identity; /* != NULL iff state == WA_STATE_BOUND */
     const wa_binding *binding; /* of the TLS channel; survives wa_slot_drop; NULL: not made yet */
     const char *ntlm_why;      /* why the login was not by Kerberos; NULL: not asked; in pool */

@@ -56,6 +56,8 @@
       "N and/or deadline=SECONDS: logins that may wait for winbindd, and how long")                \
     X(lockout, lockout, "WinAuthLockout", wa_default_lockout,                                      \
       "attempts=N window=SECONDS, per=user|address: refusals until nothing is submitted, or Off")  \
+    X(pending, pending_limit, "WinAuthPendingLimit", wa_default_pending,                           \
+      "total=N, address=N, seconds=N: handshakes that may wait for their clients")                 \
     X(networks, trusted_proxies, "WinAuthTrustedProxy", NULL,                                      \
       "addresses of front ends that pin one client to one connection")
 /* clang-format on */

@@ -1,6 +1,7 @@
 #include "httpd/facts.h"
 
 #include "httpd/channel.h"
+#include "httpd/handshakes.h"
 
 #include <apr_encode.h>
 #include <apr_strings.h>
@@ -218,7 +219,8 @@ static wa_state state_for(const wa_facts *f)
         return WA_STATE_NONE;
     }
     if (f->slot->engine != NULL
-        && (f->slot->scheme != f->header.scheme || f->slot->trust != f->trust)) {
+        && (f->slot->scheme != f->header.scheme || f->slot->trust != f->trust
+            || wa_handshakes_expired(f->slot))) {
         return WA_STATE_NONE;
     }
     return f->slot->state;

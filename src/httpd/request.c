@@ -3,12 +3,15 @@
 #include "httpd/answer.h"
 #include "httpd/audit.h"
 #include "httpd/channel.h"
+#include "httpd/commons.h"
 #include "httpd/delegation.h"
 #include "httpd/export.h"
 #include "httpd/facts.h"
+#include "httpd/handshakes.h"
 #include "httpd/memo.h"
 #include "httpd/publish.h"
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -107,6 +110,10 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
     wa_channel_stay_http1(r);
     bind = wa_facts_may_bind(f, identity);
     f->slot->legs = 0;
+    wa_handshakes_end(f->slot);
+    apr_atomic_inc32(identity->package == WA_PACKAGE_KERBEROS
+                         ? &wa_commons_shared()->logins_kerberos
+                         : &wa_commons_shared()->logins_ntlm);
     f->slot->engine = NULL; /* it has nothing more to say; its pool holds the identity */
     f->slot->identity = bind ? identity : NULL;
     f->slot->state = wa_exchange_after(WA_VERDICT_DONE, f->event, bind);
@@ -136,6 +143,7 @@ static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
 {
     wa_state next = wa_exchange_after(WA_VERDICT_CONTINUE, f->event, false);
     const char *ends = wa_channel_server_ends(r);
+    const char *detail = NULL;
 
     ends = ends != NULL ? ends : wa_channel_client_ends(r);
     if (f->stream) {
@@ -154,6 +162,10 @@ static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_BAD_TOKEN,
                                 "the mechanism wants a leg it cannot have");
+    }
+    if (!wa_handshakes_admit(r, f->slot, &detail)) {
+        drop(f);
+        return wa_answer_refuse(r, WA_REASON_TOO_MANY_HANDSHAKES, detail);
     }
     f->slot->state = next;
     log_transition(r, f, next);

@@ -45,6 +45,15 @@ typedef struct wa_concurrency {
 
 extern const wa_concurrency wa_default_concurrency;
 
+typedef struct wa_pending_value {
+    int set;
+    apr_int64_t total;
+    apr_int64_t address;
+    apr_int64_t seconds;
+} wa_pending_value;
+
+extern const wa_pending_value wa_default_pending;
+
 typedef struct wa_lockout_value {
     int set;
     apr_int64_t attempts; /* 0: off */
@@ -74,6 +83,7 @@ typedef wa_protection_value wa_kind_protection;
 typedef const apr_array_header_t *wa_kind_spns;     /* of const char *: hosts; NULL unset */
 typedef wa_concurrency wa_kind_concurrency;
 typedef wa_lockout_value wa_kind_lockout;
+typedef wa_pending_value wa_kind_pending;
 typedef const apr_table_t *wa_kind_realms;          /* realm -> NetBIOS domain; NULL unset */
 typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset */
 
@@ -81,7 +91,7 @@ typedef const apr_array_header_t *wa_kind_networks; /* of wa_network; NULL unset
 #define WA_KINDS(X)                                                                                \
     X(flag) X(bytes) X(exports) X(format) X(path) X(acceptor) X(authority)                         \
     X(expr) X(limit) X(providers) X(protection) X(spns) X(realms) X(networks)                      \
-    X(delegation) X(concurrency) X(lockout)
+    X(delegation) X(concurrency) X(lockout) X(pending)
 
 #define X(kind)                                                                                    \
     const char *wa_parse_##kind(cmd_parms *cmd, int argc, char *const argv[],                      \

@@ -2,7 +2,7 @@
  * virtual hosts, a daemon or shared memory, and so they are not to be had inside of one. */
 #include "httpd/values.h"
 
-#include "engine/slots.h"
+#include "engine/shared.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -163,4 +163,41 @@ const char *wa_print_lockout(const wa_kind_lockout *value, apr_pool_t *pool)
     }
     return apr_psprintf(pool, "attempts=%" APR_INT64_T_FMT " window=%" APR_INT64_T_FMT " per=%s",
                         value->attempts, value->window, value->per_address ? "address" : "user");
+}
+
+/* ---- pending ---- */
+
+const wa_pending_value wa_default_pending = { 0, 10000, 200, 60 };
+
+const char *wa_parse_pending(cmd_parms *cmd, int argc, char *const argv[], wa_kind_pending *out)
+{
+    setting settings[] = { { "total=", WA_SHARED_PENDING_MAX, &out->total, false },
+                           { "address=", WA_SHARED_PENDING_MAX, &out->address, false },
+                           { "seconds=", 3600, &out->seconds, false } };
+
+    if (cmd->server->is_virtual) {
+        return not_in_virtual_host;
+    }
+    *out = wa_default_pending;
+    out->set = 1;
+    return read_settings(argc, argv, settings, 3)
+               ? NULL
+               : "takes total=N and/or address=N, 1 to 16384, and/or seconds=N, 1 to 3600";
+}
+
+bool wa_is_set_pending(const wa_kind_pending *value)
+{
+    return value->set != 0;
+}
+
+void wa_unset_pending(wa_kind_pending *value)
+{
+    memset(value, 0, sizeof(*value));
+}
+
+const char *wa_print_pending(const wa_kind_pending *value, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool, "total=%" APR_INT64_T_FMT " address=%" APR_INT64_T_FMT " seconds=%" APR_INT64_T_FMT,
+        value->total, value->address, value->seconds);
 }

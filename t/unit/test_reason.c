@@ -50,6 +50,7 @@ static const struct {
     { "locked-out", WA_ANSWER_DENY, 1, 0 },
     { "authority-down", WA_ANSWER_UNAVAILABLE, 1, 2148074257ul },
     { "authority-busy", WA_ANSWER_UNAVAILABLE, 1, 0 },
+    { "too-many-handshakes", WA_ANSWER_UNAVAILABLE, 1, 2148074240ul },
     { "credentials-unavailable", WA_ANSWER_UNAVAILABLE, 1, 0 },
     { "not-authorized", WA_ANSWER_DENY, 3, 5 },
     { "persist-limit", WA_ANSWER_DENY, 2, 0 },
