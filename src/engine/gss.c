@@ -33,6 +33,7 @@ typedef struct gss_exchange {
     bool judged; /* our authority found the NTLM message inside right: account is set */
     wa_account account;
     wa_evidence evidence; /* of that message */
+    bool unseen;          /* Kerberos was not told the channel in one leg at least */
     const char *typed;    /* domain and user of that message, for the log; or NULL */
     wa_delegate delegate;
     const wa_ccache_dir *ccaches; /* != NULL iff delegate != WA_DELEGATE_OFF */
@@ -206,7 +207,7 @@ typedef struct facts {
  */
 static wa_binding_state krb5_binding(const gss_exchange *x, OM_uint32 flags)
 {
-    if (x->base.binding == NULL) {
+    if (x->unseen) { /* any leg may have been the one that carried it */
         return WA_BINDING_UNSEEN;
     }
     if (x->base.binding->data.n == 0) {
@@ -460,11 +461,13 @@ static void accept_token(gss_exchange *x, wa_gsscred **cred, wa_span token, wa_s
         answer = ntlm.token;
     }
     else {
+        x->unseen = x->unseen || x->base.binding == NULL;
         major = gss_accept_sec_context(&minor, &x->ctx, wa_gsscred_handle(*cred, x->kind), &in,
                                        channel_of(x, &bindings), NULL, NULL, &answer, NULL, NULL,
                                        delegate ? &delegated : NULL);
     }
-    if (GSS_ERROR(major)) {
+    /* what is complete and has something to add (a duplicate, an old token) is not complete */
+    if ((major & ~(OM_uint32)GSS_S_CONTINUE_NEEDED) != GSS_S_COMPLETE) {
         accept_failed(x, inner, major, minor, pool,
                       out); /* an error token stays here: 401 says enough */
     }

@@ -67,8 +67,21 @@ static bool is_evictable(const wa_lockout *l, const wa_shared_row *row)
     return row->pending == 0 && row->failures < l->attempts;
 }
 
+/* Which of two rows may rather give way; NULL is none. */
+static wa_shared_row *rather(const wa_lockout *l, wa_shared_row *a, wa_shared_row *b)
+{
+    if (is_evictable(l, b)) {
+        return a == NULL || !is_evictable(l, a) || b->failures < a->failures ? b : a;
+    }
+    /* a locked address, of which an attacker may have any number; never a locked account */
+    if (l->per_address && b->pending == 0 && (a == NULL || !is_evictable(l, a))) {
+        return a == NULL || b->failed < a->failed ? b : a;
+    }
+    return a;
+}
+
 /* Under the mutex: the row of a key; or a new one, in place of one that is free or else of the
- * one with the fewest refusals; or NULL.  One that is locked never gives way. */
+ * one with the fewest refusals; or NULL.  An account that is locked never gives way. */
 static wa_shared_row *find(const wa_lockout *l, const unsigned char *digest, apr_uint32_t now,
                            bool make)
 {
@@ -82,9 +95,7 @@ static wa_shared_row *find(const wa_lockout *l, const unsigned char *digest, apr
         if (row[i].tag == tag) {
             return &row[i];
         }
-        if (is_evictable(l, &row[i]) && (best == NULL || row[i].failures < best->failures)) {
-            best = &row[i];
-        }
+        best = rather(l, best, &row[i]);
     }
     if (!make || best == NULL) {
         return NULL;

@@ -155,6 +155,33 @@ static wa_pending_answer admit(const wa_pending *pending, apr_uint64_t tag, bool
     return WA_PENDING_ADMITTED;
 }
 
+/* Whoever died in the middle of it may have left the lists in any state.  No record is worth
+ * finding out: their exchanges start anew. */
+static void reset(wa_shared *shared)
+{
+    size_t i;
+
+    for (i = 0; i < WA_SHARED_PENDING_MAX; i++) {
+        shared->pending[i].process = 0;
+        shared->pending[i].serial++;
+    }
+    memset(shared->pending_chains, 0, sizeof(shared->pending_chains));
+    shared->pending_count = shared->pending_used = shared->pending_free = 0;
+    shared->pending_oldest = shared->pending_newest = 0;
+    shared->torn = false;
+}
+
+static bool lock_table(wa_shared *shared)
+{
+    if (!wa_shared_lock(shared)) {
+        return false;
+    }
+    if (shared->torn) {
+        reset(shared);
+    }
+    return true;
+}
+
 wa_pending_answer wa_pending_open(const wa_pending *pending, const char *address,
                                   wa_pending_ticket *ticket)
 {
@@ -162,7 +189,7 @@ wa_pending_answer wa_pending_open(const wa_pending *pending, const char *address
     wa_pending_answer answer = WA_PENDING_FULL;
     apr_uint64_t tag;
 
-    if (!wa_shared_lock(shared)) {
+    if (!lock_table(shared)) {
         return WA_PENDING_FULL;
     }
     if (address != NULL) {
@@ -190,7 +217,7 @@ bool wa_pending_is_open(const wa_pending *pending, wa_pending_ticket ticket)
 {
     bool open = false;
 
-    if (wa_shared_lock(pending->shared)) {
+    if (lock_table(pending->shared)) {
         expire(pending, now_seconds());
         open = is_same(pending->shared, ticket);
         wa_shared_unlock(pending->shared);
@@ -200,7 +227,7 @@ bool wa_pending_is_open(const wa_pending *pending, wa_pending_ticket ticket)
 
 void wa_pending_close(const wa_pending *pending, wa_pending_ticket ticket)
 {
-    if (wa_shared_lock(pending->shared)) {
+    if (lock_table(pending->shared)) {
         if (is_same(pending->shared, ticket)) {
             release(pending->shared, ticket.number);
         }
@@ -212,7 +239,7 @@ void wa_pending_reap(wa_shared *shared, pid_t process)
 {
     apr_uint32_t number;
 
-    if (!wa_shared_lock(shared)) {
+    if (!lock_table(shared)) {
         return;
     }
     for (number = 1; number <= shared->pending_used; number++) {

@@ -49,7 +49,9 @@ bool wa_shared_lock(wa_shared *shared)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PATIENCE;
     rv = pthread_mutex_timedlock(&shared->mutex, &until);
-    if (rv == EOWNERDEAD) { /* at worst one row is half written: a count that is wrong by one */
+    /* at worst one row is half written, a count that is wrong by one; and lists half linked */
+    if (rv == EOWNERDEAD) {
+        shared->torn = true;
         rv = pthread_mutex_consistent(&shared->mutex);
     }
     return rv == 0;

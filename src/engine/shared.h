@@ -57,6 +57,7 @@ typedef struct wa_shared_row {
 typedef struct wa_shared {
     wa_slots authority;    /* questions to the NTLM authority */
     pthread_mutex_t mutex; /* guards the tables; robust: one who dies with it does no harm */
+    bool torn;             /* one has died with it: lists may be half linked */
     unsigned char key[WA_SHARED_KEY_LEN]; /* random; of hashes in the tables */
     wa_shared_row lockout[WA_SHARED_LOCKOUT_BUCKETS][WA_SHARED_LOCKOUT_WAYS];
     wa_shared_pending pending[WA_SHARED_PENDING_MAX];

@@ -5,6 +5,18 @@
 #include <apr_strings.h>
 #include <string.h>
 
+/* What stands before a name in its key: names are different people at different authorities. */
+static wa_span at_authority(const wa_trust *trust, wa_span name, apr_pool_t *pool)
+{
+    const char *spec = trust->authority != NULL ? trust->authority->spec : "kdc";
+    size_t n = strlen(spec) + 1;
+    unsigned char *text = apr_palloc(pool, n + name.n);
+
+    memcpy(text, spec, n);
+    memcpy(text + n, name.p, name.n);
+    return wa_span_of(text, n + name.n);
+}
+
 /* The name alone, as far as it can be told from what was typed: without the domain on either side
  * of it, in upper case, without blanks.  All spellings of one domain are one to it; namesakes in
  * two domains are, too. */
@@ -51,7 +63,7 @@ static wa_reason keys_of(const wa_engine *engine, const wa_trust *trust, const c
         }
         return WA_REASON_OK;
     }
-    wa_lockout_add(lockout, 'n', bare_name(user, pool), keys);
+    wa_lockout_add(lockout, 'n', at_authority(trust, bare_name(user, pool), pool), keys);
     if (authority != NULL && authority->whose != NULL) {
         reason = authority->whose(authority, user, domain, pool, &sid, detail);
     }

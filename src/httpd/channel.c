@@ -113,10 +113,14 @@ static bool is_loopback(const apr_sockaddr_t *address)
            || strncmp(text, v4_in_v6, sizeof(v4_in_v6) - 1) == 0;
 }
 
+bool wa_channel_is_local(const request_rec *r)
+{
+    return is_loopback(r->connection->client_addr) && !wa_channel_is_proxied(r);
+}
+
 bool wa_channel_is_confidential(const request_rec *r)
 {
-    return wa_channel_is_tls(r)
-           || (is_loopback(r->connection->client_addr) && !wa_channel_is_proxied(r));
+    return wa_channel_is_tls(r) || wa_channel_is_local(r);
 }
 
 static bool is_stopping(void)
@@ -154,8 +158,11 @@ const char *wa_channel_client_ends(const request_rec *r)
 
 void wa_channel_stay_http1(request_rec *r)
 {
-    if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"), "h2c")) {
-        apr_table_unset(r->headers_in, "Upgrade");
+    /* a sub-request has headers of its own, and it is the client's request that is upgraded */
+    for (; r != NULL; r = r->main) {
+        if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"), "h2c")) {
+            apr_table_unset(r->headers_in, "Upgrade");
+        }
     }
 }
 

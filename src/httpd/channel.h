@@ -35,6 +35,9 @@ const char *wa_channel_address(const request_rec *r, apr_pool_t *pool);
 /* True iff the client's connection is encrypted by this server. */
 bool wa_channel_is_tls(const request_rec *r);
 
+/* True iff the client is on this very machine, as far as the connection tells. */
+bool wa_channel_is_local(const request_rec *r);
+
 /* True iff nobody between the client and us can read what it sends: TLS, or the client is on this
  * very machine and no proxy in between. */
 bool wa_channel_is_confidential(const request_rec *r);

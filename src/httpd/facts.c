@@ -75,8 +75,8 @@ static bool is_our_service(const request_rec *r, const wa_facts *f, const char *
     if (host.n == 0) {
         return false;
     }
-    if (same_name("localhost", host)) {
-        return true;
+    if (same_name("localhost", host)) { /* from elsewhere it is the name of another machine */
+        return wa_channel_is_local(r);
     }
     if (memchr(host.p, '.', host.n) == NULL && !f->protection.allow_dotless
         && (listed != NULL || f->protection.mode != WA_PROTECT_ALLOW)) {

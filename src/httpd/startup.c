@@ -88,15 +88,14 @@ static wa_authority *authority_for(workshop *w, const wa_server_config *c, const
 {
     const char *spec = wa_server_ntlm_authority(c);
     const char *key = apr_pstrcat(w->pconf, spec != NULL ? spec : "", "|", realms, NULL);
-    wa_authority *authority = apr_hash_get(w->authorities, key, APR_HASH_KEY_STRING);
+    wa_authority **made = apr_hash_get(w->authorities, key, APR_HASH_KEY_STRING);
 
-    if (authority == NULL) {
-        authority = make_authority(w, spec, wa_server_realms(c));
-        if (authority != NULL) {
-            apr_hash_set(w->authorities, key, APR_HASH_KEY_STRING, authority);
-        }
+    if (made == NULL) { /* asked once, also where it turns out that there is none */
+        made = apr_palloc(w->pconf, sizeof(*made));
+        *made = make_authority(w, spec, wa_server_realms(c));
+        apr_hash_set(w->authorities, key, APR_HASH_KEY_STRING, made);
     }
-    return authority;
+    return *made;
 }
 
 static wa_trust *trust_for(workshop *w, server_rec *s, const wa_server_config *c)
