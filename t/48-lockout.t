@@ -180,4 +180,32 @@ END
     gives($own, [ ntlm('alice') ], '200 WINAUTH\\alice', '200 ok', 'as one sees');
 }
 
+# --- one count for each authority: namesakes elsewhere are others ------------------------------------
+
+{
+    my $second = WinAuth::Server::free_port();
+    my $own = own(<<"END");
+WinAuthLockout attempts=3 window=600
+$SITE
+Listen 127.0.0.1:$second
+<VirtualHost *:$second>
+  ServerName localhost
+  WinAuthNTLMAuthority file:\@DIR\@/others
+</VirtualHost>
+END
+    my $file = $own->file('others', "WINAUTH:alice:another-password\n");
+    chown -1, (getgrnam $ENV{WA_GROUP})[2], $file if $> == 0;
+    chmod 0640, $file;
+    $own->start;
+    my $other = bless { %{$own}, port => $second, pid => undef }, 'WinAuth::Server';
+    for my $try (1 .. 2) {
+        gives($own, [ ntlm('alice', 'wrong') ], $OFFERS, '401 bad-password', "two authorities: guess no. $try at one");
+        gives($other, [ ntlm('alice', 'another-password') ], '200 ' . ALICE, '200 ok', 'two authorities: the namesake logs in at the other');
+    }
+    gives($own, [ ntlm('alice', 'wrong') ], $OFFERS, '401 bad-password', 'two authorities: guess no. 3');
+    gives($own, [ ntlm('alice') ], $OFFERS, '401 locked-out', 'two authorities: which cleared no count of the first');
+    gives($other, [ ntlm('alice', 'another-password') ], '200 ' . ALICE, '200 ok', 'two authorities: nor is locked out with it');
+    delete $other->{pid};
+}
+
 done_testing;

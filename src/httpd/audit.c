@@ -128,7 +128,9 @@ static const char *agent(const request_rec *r)
     char *p;
 
     for (p = text; *p != '\0'; p++) {
-        *p = *p == '"' ? '\'' : *p;
+        if (*p == '"') {
+            *p = '\'';
+        }
     }
     return text;
 }

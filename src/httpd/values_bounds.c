@@ -125,7 +125,7 @@ static bool take_per(int argc, char *const argv[], bool *per_address, char *rest
 const char *wa_parse_lockout(cmd_parms *cmd, int argc, char *const argv[], wa_kind_lockout *out)
 {
     setting settings[] = { { "attempts=", 1000, &out->attempts, false },
-                           { "window=", 7 * 86400, &out->window, false } };
+                           { "window=", 604800, &out->window, false } };
     char *rest[3];
     int count;
 

@@ -177,6 +177,10 @@ static void flood(apr_pool_t *pool)
     victim = key_of('n', "NEWCOMER");
     is_int(wa_lockout_enter(&lockout, &victim), WA_LOCKOUT_LOCKED,
            "where every row is a locked one, who has none is refused");
+    lockout.per_address = true;
+    is_int(refusals(&victim), 3, "by address the oldest gives way");
+    is_int(wa_lockout_enter(&lockout, &victim), WA_LOCKOUT_LOCKED, "and the new one is counted");
+    lockout.per_address = false;
     memset(offload.shared->lockout, 0, sizeof(offload.shared->lockout));
 }
 

@@ -127,6 +127,44 @@ static void processes(void)
     is_int(enter("192.0.2.1", &more), WA_PENDING_ADMITTED, "and there is room again");
 }
 
+/* A process that dies in the middle of a change: lists that lead in circles. */
+static void torn(void)
+{
+    wa_pending_ticket mine;
+    wa_pending_ticket more;
+    pid_t child;
+    int status;
+    apr_uint32_t n;
+
+    wa_pending_reap(pending.shared, getpid());
+    enter("192.0.2.1", &mine);
+    enter("192.0.2.2", &more);
+    child = fork();
+    if (child == 0) {
+        wa_shared_lock(pending.shared);
+        for (n = 0; n < WA_SHARED_PENDING_CHAINS; n++) {
+            pending.shared->pending_chains[n] = mine.number;
+        }
+        pending.shared->pending[mine.number - 1].chain = mine.number;
+        pending.shared->pending[mine.number - 1].newer = mine.number;
+        pending.shared->pending_free = mine.number;
+        pending.shared->pending_count = 1u << 31;
+        raise(SIGKILL);
+    }
+    waitpid(child, &status, 0);
+    alarm(20); /* one that goes round and round is a failure, too */
+    is_int(enter("192.0.2.3", &more), WA_PENDING_ADMITTED,
+           "after a death in the middle: another begins");
+    is_int(pending.shared->pending_count, 1, "and is the only one");
+    ok(!wa_pending_is_open(&pending, mine), "what was pending starts anew");
+    wa_pending_close(&pending, mine);
+    is_int(pending.shared->pending_count, 1, "and gives nothing back");
+    wa_pending_reap(pending.shared, child);
+    wa_pending_reap(pending.shared, getpid());
+    is_int(pending.shared->pending_count, 0, "all ends well");
+    alarm(0);
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -140,6 +178,7 @@ int main(void)
     total(pool);
     expiry();
     processes();
+    torn();
     apr_pool_destroy(pool);
     apr_terminate();
     return done_testing();
