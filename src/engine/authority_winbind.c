@@ -1,7 +1,6 @@
 /* The winbind authority: responses go to winbindd's privileged pipe and from there to a domain
  * controller, which answers with the canonical account, its SIDs and the session key.
  *
- * A libwbclient context is one socket and serves one thread at a time; idle ones are kept.
  * Source: wbclient.h; NTSTATUS values and their meaning: [MS-ERREF] 2.3.1, [MS-APDS] 3.1.5. */
 #include "engine/authority.h"
 
@@ -23,21 +22,10 @@
 #include <wbclient.h>
 
 enum {
-    IDLE_CONTEXTS = 16,
-    START_SECONDS = 5,   /* that winbindd has to answer when the server starts */
-    NAMES_LIFETIME = 60, /* seconds until winbindd is asked for its names again */
+    START_SECONDS = 5, /* that winbindd has to answer when the server starts */
     RID_GUEST = 501,
     SE_GROUP_ENABLED = 4
 };
-
-typedef struct winbind_authority {
-    wa_authority base;
-    wa_spares *contexts;
-    apr_thread_mutex_t *mutex; /* guards names, fetched and pool */
-    wa_ntlm_target names;      /* of the machine account; in pool */
-    apr_time_t fetched;        /* 0: never */
-    apr_pool_t *pool;          /* of names; cleared with them */
-} winbind_authority;
 
 /* clang-format off */
 /* Statuses that are a judgement.  Everything else means that nobody judged. */
@@ -82,37 +70,6 @@ static void rule_status(uint32_t status, const char *text, apr_pool_t *pool, wa_
     wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, WA_REASON_AUTHORITY_DOWN, detail);
 }
 
-static void release_context(void *handle)
-{
-    wbcCtxFree(handle);
-}
-
-static struct wbcContext *take(winbind_authority *a)
-{
-    struct wbcContext *ctx = a->contexts != NULL ? wa_spares_take(a->contexts) : NULL;
-
-    return ctx != NULL ? ctx : wbcCtxCreate();
-}
-
-/* A context that failed in any way is not used again: its socket may be out of step. */
-static void give_back(winbind_authority *a, struct wbcContext *ctx, bool good)
-{
-    if (good && a->contexts != NULL) {
-        wa_spares_put(a->contexts, ctx);
-    }
-    else {
-        wbcCtxFree(ctx);
-    }
-}
-
-static const char *explain(wbcErr rc, apr_pool_t *pool)
-{
-    return apr_psprintf(pool,
-                        "%s: is winbindd running, and may httpd's user enter its "
-                        "winbindd_privileged directory?",
-                        wbcErrorString(rc));
-}
-
 static const char *upper(apr_pool_t *pool, const char *s)
 {
     char *out = apr_pstrdup(pool, s);
@@ -124,148 +81,8 @@ static const char *upper(apr_pool_t *pool, const char *s)
     return out;
 }
 
-static const char *lower_fqdn(apr_pool_t *pool, const char *host, const char *domain)
-{
-    char *out = apr_pstrcat(pool, host, ".", domain, NULL);
-    char *p;
-
-    for (p = out; *p != '\0'; p++) {
-        *p = (char)tolower((unsigned char)*p);
-    }
-    return out;
-}
-
-static void copy_target(const wa_ntlm_target *from, apr_pool_t *pool, wa_ntlm_target *to)
-{
-    to->netbios_domain = apr_pstrdup(pool, from->netbios_domain);
-    to->netbios_computer = apr_pstrdup(pool, from->netbios_computer);
-    to->dns_domain = apr_pstrdup(pool, from->dns_domain);
-    to->dns_computer = apr_pstrdup(pool, from->dns_computer);
-}
-
-/* One question to winbindd and its answer: all that the call touches, in one piece of memory. */
-typedef struct question {
-    wa_job job;
-    wbcErr (*ask)(struct question *q);
-    struct wbcContext *ctx;
-    struct wbcAuthUserParams params; /* points into text */
-    wbcErr rc;
-    struct wbcInterfaceDetails *names;
-    struct wbcDomainSid sid; /* set iff found */
-    bool found;
-    struct wbcAuthUserInfo *info;
-    struct wbcAuthErrorInfo *error;
-    wa_winbind_query *query; /* any other question; NULL: none */
-    size_t size;             /* of text */
-    char text[];
-} question;
-
-static void run_question(wa_job *job)
-{
-    question *q = (question *)job;
-
-    q->rc = q->ask(q);
-}
-
-static void end_question(wa_job *job)
-{
-    question *q = (question *)job;
-
-    if (q->info != NULL) {
-        wa_secret_wipe(q->info->user_session_key, sizeof(q->info->user_session_key));
-    }
-    wbcFreeMemory(q->info);
-    wbcFreeMemory(q->error);
-    wbcFreeMemory(q->names);
-    if (q->query != NULL) {
-        q->query->end(q->query);
-    }
-    wbcCtxFree(q->ctx); /* NULL when it was given back */
-    wa_secret_wipe(q->text, q->size);
-    free(q);
-}
-
-/* A question with room for so much text; NULL when there is no memory. */
-static question *make_question(winbind_authority *a, wbcErr (*ask)(question *q), size_t size)
-{
-    question *q = calloc(1, sizeof(*q) + size);
-
-    if (q != NULL) {
-        q->job.run = run_question;
-        q->job.end = end_question;
-        q->ask = ask;
-        q->size = size;
-        q->rc = WBC_ERR_UNKNOWN_FAILURE;
-        q->ctx = take(a);
-        if (q->ctx == NULL) {
-            end_question(&q->job);
-            q = NULL;
-        }
-    }
-    return q;
-}
-
-/* Why there is no answer; whatever it is, it is not WA_REASON_OK, for the question is gone. */
-static wa_reason unanswered(const winbind_authority *a, wa_offload_outcome outcome,
-                            apr_pool_t *pool, const char **detail)
-{
-    wa_reason reason = wa_offload_reason(a->base.offload, outcome, pool, detail);
-
-    return reason != WA_REASON_OK ? reason : WA_REASON_AUTHORITY_DOWN;
-}
-
-/* Puts the question; q may be NULL.  Anything but WA_REASON_OK: nobody has answered, *detail says
- * why, and there is no question any more.  Otherwise the caller ends it. */
-static wa_reason put_submission(winbind_authority *a, question *q, apr_pool_t *pool,
-                                const char **detail, bool *late)
-{
-    wa_offload_outcome outcome;
-
-    if (q == NULL) {
-        *detail = explain(WBC_ERR_NO_MEMORY, pool);
-        return WA_REASON_AUTHORITY_DOWN;
-    }
-    outcome = wa_offload_run(a->base.offload, &q->job);
-    *late = outcome == WA_OFFLOAD_LATE;
-    if (*late) {
-        return unanswered(a, outcome, pool, detail);
-    }
-    if (outcome == WA_OFFLOAD_BUSY || q->rc == WBC_ERR_SUCCESS || q->rc == WBC_ERR_AUTH_ERROR) {
-        give_back(a, q->ctx, true);
-        q->ctx = NULL;
-    }
-    if (outcome == WA_OFFLOAD_BUSY) {
-        end_question(&q->job);
-        return unanswered(a, outcome, pool, detail);
-    }
-    if (q->rc != WBC_ERR_SUCCESS && q->error == NULL) {
-        *detail = explain(q->rc, pool);
-        end_question(&q->job);
-        return WA_REASON_AUTHORITY_DOWN;
-    }
-    return WA_REASON_OK;
-}
-
-static wa_reason put_question(winbind_authority *a, question *q, apr_pool_t *pool,
-                              const char **detail)
-{
-    bool late = false;
-
-    return put_submission(a, q, pool, detail, &late);
-}
-
-static wbcErr call_names(question *q)
-{
-    return wbcCtxInterfaceDetails(q->ctx, &q->names);
-}
-
-static wbcErr call_ping(question *q)
-{
-    return wbcCtxPingDc(q->ctx, NULL, NULL);
-}
-
 /* A name that nobody has is an answer as well: then there is no SID. */
-static wbcErr call_lookup(question *q)
+static wbcErr call_lookup(wa_winbind_question *q)
 {
     enum wbcSidType type = WBC_SID_NAME_USE_NONE;
     wbcErr rc =
@@ -275,99 +92,31 @@ static wbcErr call_lookup(question *q)
     return rc == WBC_ERR_DOMAIN_NOT_FOUND ? WBC_ERR_SUCCESS : rc;
 }
 
-static wbcErr call_authenticate(question *q)
+static wbcErr call_authenticate(wa_winbind_question *q)
 {
     return wbcCtxAuthenticateUserEx(q->ctx, &q->params, &q->info, &q->error);
 }
 
-/* Under the mutex. */
-static void store_names(winbind_authority *a, const struct wbcInterfaceDetails *d)
-{
-    apr_pool_clear(a->pool);
-    memset(&a->names, 0, sizeof(a->names));
-    a->names.netbios_domain = apr_pstrdup(a->pool, d->netbios_domain);
-    a->names.netbios_computer = apr_pstrdup(a->pool, d->netbios_name);
-    if (d->dns_domain != NULL && d->dns_domain[0] != '\0') {
-        a->names.dns_domain = apr_pstrdup(a->pool, d->dns_domain);
-        a->names.dns_computer = lower_fqdn(a->pool, d->netbios_name, d->dns_domain);
-    }
-    a->fetched = apr_time_now();
-}
-
-/* Under the mutex.  False: the caller has taken it on to ask for new names; meanwhile the others
- * go on with the old ones, where there are any. */
-static bool names_fresh(winbind_authority *a)
-{
-    apr_time_t now = apr_time_now();
-    bool fresh = a->fetched != 0 && now - a->fetched <= apr_time_from_sec(NAMES_LIFETIME);
-
-    if (!fresh && a->fetched != 0) {
-        a->fetched = now;
-    }
-    return fresh;
-}
-
-static wa_reason target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
-                        const char **detail)
-{
-    winbind_authority *a = (winbind_authority *)authority;
-    wa_reason reason;
-    question *q;
-    bool known;
-
-    apr_thread_mutex_lock(a->mutex);
-    known = names_fresh(a);
-    if (known) {
-        copy_target(&a->names, pool, out);
-    }
-    apr_thread_mutex_unlock(a->mutex);
-    if (known) {
-        return WA_REASON_OK;
-    }
-    q = make_question(a, call_names, 0);
-    reason = put_question(a, q, pool, detail); /* outside the mutex: it may hang */
-    apr_thread_mutex_lock(a->mutex);
-    if (reason == WA_REASON_OK) {
-        store_names(a, q->names);
-        copy_target(&a->names, pool, out);
-    }
-    else {
-        a->fetched =
-            0; /* who asks next asks winbindd: it says whether NTLM can be judged at all */
-    }
-    apr_thread_mutex_unlock(a->mutex);
-    if (reason == WA_REASON_OK) {
-        end_question(&q->job);
-    }
-    return reason;
-}
-
-static bool ready(wa_authority *authority, apr_pool_t *pool, const char **detail)
-{
-    winbind_authority *a = (winbind_authority *)authority;
-    question *q = make_question(a, call_ping, 0);
-    bool answers = put_question(a, q, pool, detail) == WA_REASON_OK;
-
-    if (answers) {
-        end_question(&q->job);
-    }
-    return answers;
-}
-
-/* True iff account is the server's own domain's; then its realm is the domain's DNS name. */
-static void settle_account(winbind_authority *a, const char *domain, const char *name,
-                           apr_pool_t *pool, wa_ruling *out)
+/* Whether the account is of the server's own domain, whose DNS name then is its realm.  False: it
+ * cannot be told now, and a user must not have one name today and another tomorrow. */
+static bool settle_account(wa_winbind *a, const char *domain, const char *name, apr_pool_t *pool,
+                           wa_ruling *out)
 {
     wa_ntlm_target own = { NULL, NULL, NULL, NULL };
     const char *detail = NULL;
+    wa_reason reason = wa_winbind_target(&a->base, pool, &own, &detail);
 
+    if (reason != WA_REASON_OK) {
+        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
+        return false;
+    }
     out->account.domain = apr_pstrdup(pool, domain);
     out->account.name = apr_pstrdup(pool, name);
-    if (target(&a->base, pool, &own, &detail) == WA_REASON_OK
-        && wa_account_same_domain(domain, own.netbios_domain)) {
+    if (wa_account_same_domain(domain, own.netbios_domain)) {
         out->account.home = true;
         out->account.realm = own.dns_domain != NULL ? upper(pool, own.dns_domain) : NULL;
     }
+    return true;
 }
 
 /* S-1-5-21-…-501 is Guest, anything shorter a well-known identity such as S-1-5-7 */
@@ -406,8 +155,8 @@ static void settle_sids(const struct wbcAuthUserInfo *info, apr_pool_t *pool, wa
 
 /* The account behind a SID and canonical names, whichever way they came: the one place where an
  * account of the domain becomes a login. */
-static void rule_account(winbind_authority *a, const struct wbcAuthUserInfo *info,
-                         apr_pool_t *pool, wa_ruling *out)
+static void rule_account(wa_winbind *a, const struct wbcAuthUserInfo *info, apr_pool_t *pool,
+                         wa_ruling *out)
 {
     const struct wbcDomainSid *sid = &info->sids[0].sid;
     const char *domain = info->domain_name;
@@ -424,8 +173,7 @@ static void rule_account(winbind_authority *a, const struct wbcAuthUserInfo *inf
     else if (is_machine(name)) {
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_MACHINE_ACCOUNT_REFUSED, NULL);
     }
-    else {
-        settle_account(a, domain, name, pool, out);
+    else if (settle_account(a, domain, name, pool, out)) {
         settle_sids(info, pool, &out->account);
         wa_identity_set_upn(&out->account, info->user_principal,
                             info->dns_domain_name != NULL && *info->dns_domain_name != '\0'
@@ -436,8 +184,8 @@ static void rule_account(winbind_authority *a, const struct wbcAuthUserInfo *inf
     }
 }
 
-static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *info,
-                         apr_pool_t *pool, wa_ruling *out)
+static void rule_success(wa_winbind *a, const struct wbcAuthUserInfo *info, apr_pool_t *pool,
+                         wa_ruling *out)
 {
     if ((info->user_flags & WBC_AUTH_USER_INFO_GUEST) != 0 || info->num_sids == 0) {
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_ANONYMOUS_REFUSED, "guest logon");
@@ -448,7 +196,7 @@ static void rule_success(winbind_authority *a, const struct wbcAuthUserInfo *inf
 }
 
 /* Moves bytes into what is left of the question's text. */
-static void *own_bytes(question *q, size_t *used, const void *bytes, size_t n)
+static void *own_bytes(wa_winbind_question *q, size_t *used, const void *bytes, size_t n)
 {
     void *own = q->text + *used;
 
@@ -457,16 +205,16 @@ static void *own_bytes(question *q, size_t *used, const void *bytes, size_t n)
     return own;
 }
 
-static const char *own_string(question *q, size_t *used, const char *s)
+static const char *own_string(wa_winbind_question *q, size_t *used, const char *s)
 {
     return own_bytes(q, used, s, strlen(s) + 1);
 }
 
 /* Puts the question to winbindd, and rules by what it says. */
-static void submit(winbind_authority *a, question *q, apr_pool_t *pool, wa_ruling *out)
+static void submit(wa_winbind *a, wa_winbind_question *q, apr_pool_t *pool, wa_ruling *out)
 {
     const char *detail = NULL;
-    wa_reason reason = put_submission(a, q, pool, &detail, &out->late);
+    wa_reason reason = wa_winbind_submit(a, q, pool, &detail, &out->late);
 
     if (reason != WA_REASON_OK) {
         wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
@@ -478,17 +226,17 @@ static void submit(winbind_authority *a, question *q, apr_pool_t *pool, wa_rulin
     else {
         rule_status(q->error->nt_status, q->error->nt_string, pool, out);
     }
-    end_question(&q->job);
+    wa_winbind_end(q);
 }
 
 static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *pool,
                   wa_ruling *out)
 {
-    winbind_authority *a = (winbind_authority *)authority;
+    wa_winbind *a = (wa_winbind *)authority;
     wa_span nt = logon->message->nt;
-    question *q = make_question(a, call_authenticate,
-                                strlen(logon->user) + strlen(logon->domain)
-                                    + strlen(logon->workstation) + 3 + nt.n);
+    wa_winbind_question *q = wa_winbind_make(a, call_authenticate,
+                                             strlen(logon->user) + strlen(logon->domain)
+                                                 + strlen(logon->workstation) + 3 + nt.n);
     size_t used = 0;
 
     if (q != NULL) {
@@ -510,11 +258,11 @@ static void judge(wa_authority *authority, const wa_logon *logon, apr_pool_t *po
 static void judge_password(wa_authority *authority, const char *user, const char *domain,
                            const char *password, apr_pool_t *pool, wa_ruling *out)
 {
-    winbind_authority *a = (winbind_authority *)authority;
+    wa_winbind *a = (wa_winbind *)authority;
     wa_ntlm_target own = { NULL, NULL, NULL, NULL };
     const char *detail = NULL;
-    wa_reason reason = target(authority, pool, &own, &detail);
-    question *q;
+    wa_reason reason = wa_winbind_target(authority, pool, &own, &detail);
+    wa_winbind_question *q;
     size_t used = 0;
 
     if (reason != WA_REASON_OK) {
@@ -524,7 +272,8 @@ static void judge_password(wa_authority *authority, const char *user, const char
     if (*domain == '\0' && strchr(user, '@') == NULL) {
         domain = own.netbios_domain;
     }
-    q = make_question(a, call_authenticate, strlen(user) + strlen(domain) + strlen(password) + 3);
+    q = wa_winbind_make(a, call_authenticate,
+                        strlen(user) + strlen(domain) + strlen(password) + 3);
     if (q != NULL) {
         q->params.level = WBC_AUTH_USER_LEVEL_PLAIN;
         q->params.account_name = own_string(q, &used, user);
@@ -538,12 +287,12 @@ static void judge_password(wa_authority *authority, const char *user, const char
 static wa_reason whose(wa_authority *authority, const char *user, const char *domain,
                        apr_pool_t *pool, const char **sid, const char **detail)
 {
-    winbind_authority *a = (winbind_authority *)authority;
+    wa_winbind *a = (wa_winbind *)authority;
     wa_ntlm_target own = { NULL, NULL, NULL, NULL };
     char text[WBC_SID_STRING_BUFLEN];
-    wa_reason reason = target(authority, pool, &own, detail);
+    wa_reason reason = wa_winbind_target(authority, pool, &own, detail);
     size_t used = 0;
-    question *q;
+    wa_winbind_question *q;
 
     if (reason != WA_REASON_OK) {
         return reason;
@@ -551,55 +300,20 @@ static wa_reason whose(wa_authority *authority, const char *user, const char *do
     if (*domain == '\0' && strchr(user, '@') == NULL) {
         domain = own.netbios_domain;
     }
-    q = make_question(a, call_lookup, strlen(user) + strlen(domain) + 2);
+    q = wa_winbind_make(a, call_lookup, strlen(user) + strlen(domain) + 2);
     if (q != NULL) {
         q->params.account_name = own_string(q, &used, user);
         q->params.domain_name = own_string(q, &used, domain);
     }
-    reason = put_question(a, q, pool, detail);
+    reason = wa_winbind_ask(a, q, pool, detail);
     if (reason == WA_REASON_OK) {
         if (q->found) {
             wbcSidToStringBuf(&q->sid, text, sizeof(text));
             *sid = apr_pstrdup(pool, text);
         }
-        end_question(&q->job);
+        wa_winbind_end(q);
     }
     return reason;
-}
-
-/* Everything but logons. */
-static wbcErr call_query(question *q)
-{
-    q->query->rc = q->query->ask(q->ctx, q->query);
-    /* a word about what was asked for: the socket is in step */
-    return q->query->rc == WBC_ERR_DOMAIN_NOT_FOUND ? WBC_ERR_SUCCESS : q->query->rc;
-}
-
-bool wa_winbind_put(wa_authority *authority, wa_winbind_query *query, apr_pool_t *pool,
-                    const char **detail)
-{
-    winbind_authority *a = (winbind_authority *)authority;
-    question *q = make_question(a, call_query, 0);
-
-    if (q == NULL) {
-        query->end(query);
-    }
-    else {
-        q->query = query;
-    }
-    if (put_question(a, q, pool, detail) != WA_REASON_OK) {
-        return false;
-    }
-    q->query = NULL; /* the caller's again */
-    end_question(&q->job);
-    return true;
-}
-
-static void open_child(wa_authority *authority, apr_pool_t *pchild)
-{
-    winbind_authority *a = (winbind_authority *)authority;
-
-    a->contexts = wa_spares_create(pchild, IDLE_CONTEXTS, release_context);
 }
 
 static apr_status_t destroy_pool(void *pool)
@@ -609,11 +323,11 @@ static apr_status_t destroy_pool(void *pool)
 }
 
 /* In a process of its own: one byte that says whether winbindd answers, and why not. */
-static void answer_probe(winbind_authority *a, apr_file_t *out, apr_pool_t *pool)
+static void answer_probe(wa_winbind *a, apr_file_t *out, apr_pool_t *pool)
 {
     wa_ntlm_target own;
     const char *detail = "";
-    bool answers = target(&a->base, pool, &own, &detail) == WA_REASON_OK;
+    bool answers = wa_winbind_target(&a->base, pool, &own, &detail) == WA_REASON_OK;
 
     apr_file_printf(out, "%c%s", answers ? '+' : '-', detail);
     apr_file_flush(out);
@@ -622,7 +336,7 @@ static void answer_probe(winbind_authority *a, apr_file_t *out, apr_pool_t *pool
 
 /* Does winbindd answer?  Asked before there are children with crews, by a process that is ended
  * when it hangs: nothing is served while a server restarts. */
-static bool probe(winbind_authority *a, apr_pool_t *pool, const char **error)
+static bool probe(wa_winbind *a, apr_pool_t *pool, const char **error)
 {
     char text[300] = "";
     apr_size_t n = sizeof(text) - 1;
@@ -657,16 +371,16 @@ static bool probe(winbind_authority *a, apr_pool_t *pool, const char **error)
 
 wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error)
 {
-    winbind_authority *a = apr_pcalloc(pconf, sizeof(*a));
+    wa_winbind *a = apr_pcalloc(pconf, sizeof(*a));
     const char *why = NULL;
 
     a->base.spec = "winbind";
     a->base.may_hang = true;
-    a->base.open = open_child;
-    a->base.target = target;
+    a->base.open = wa_winbind_open;
+    a->base.target = wa_winbind_target;
     a->base.judge = judge;
     a->base.password = judge_password;
-    a->base.ready = ready;
+    a->base.ready = wa_winbind_ready;
     a->base.whose = whose;
     a->base.group = wa_winbind_group;
     a->base.group_names = wa_winbind_group_names;
