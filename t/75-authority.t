@@ -176,6 +176,7 @@ END
     my @hanging = map { prepare('raw NTLM', 1) } 1 .. 2;
     freeze();
     send_off($_) for @hanging;
+    sleep 2; # their processes must have read them: otherwise it is the next one that hangs
     ok until_true(sub { busy() }), 'two wait in processes of their own: a third is turned away';
     my @before = children($server);
     kill 'KILL', @before;
@@ -187,6 +188,7 @@ END
     @hanging = map { prepare('raw NTLM', 1) } 1 .. 2;
     freeze();
     send_off($_) for @hanging;
+    sleep 2; # their processes must have read them: otherwise it is the next one that hangs
     ok until_true(sub { busy() }), 'again two wait';
     kill 'USR1', $server->{pid};
     ok until_true(sub { $server->error_log =~ /resuming normal operations.*resuming normal operations/s }),
