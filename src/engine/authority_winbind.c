@@ -216,7 +216,7 @@ static void submit(wa_winbind *a, wa_winbind_question *q, apr_pool_t *pool, wa_r
     const char *detail = NULL;
     wa_reason reason = wa_winbind_submit(a, q, pool, &detail, &out->late);
 
-    if (reason != WA_REASON_OK) {
+    if (reason != WA_REASON_OK || q == NULL) { /* which is the same */
         wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
         return;
     }
@@ -306,7 +306,7 @@ static wa_reason whose(wa_authority *authority, const char *user, const char *do
         q->params.domain_name = own_string(q, &used, domain);
     }
     reason = wa_winbind_ask(a, q, pool, detail);
-    if (reason == WA_REASON_OK) {
+    if (reason == WA_REASON_OK && q != NULL) {
         if (q->found) {
             wbcSidToStringBuf(&q->sid, text, sizeof(text));
             *sid = apr_pstrdup(pool, text);
