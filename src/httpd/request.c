@@ -94,14 +94,14 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
     bool bind;
 
     identity->scheme = f->header.scheme;
-    reason = wa_facts_accepts(r, f, identity);
-    if (reason != WA_REASON_OK) {
-        return turn_away(r, f, reason, identity);
-    }
     if (f->proxied && identity->package == WA_PACKAGE_NTLM
         && identity->scheme != WA_SCHEME_BASIC) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNTRUSTED_PROXY, NULL);
+    }
+    reason = wa_facts_accepts(r, f, identity);
+    if (reason != WA_REASON_OK) {
+        return turn_away(r, f, reason, identity);
     }
     if (!admit(r, identity)) {
         drop(f);
@@ -282,15 +282,12 @@ static int reuse(request_rec *r, wa_facts *f)
         drop(f);
         return wa_answer_refuse(r, WA_REASON_PERSIST_LIMIT, NULL);
     }
-    if (f->slot->trust != f->trust || wa_facts_accepts(r, f, identity) != WA_REASON_OK
-        || (!f->proxied && wa_delegation_is_missing(f->section, identity))
-        || (!f->proxied && !wa_facts_may_bind(f, identity))) {
-        return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
-    }
     if (f->proxied) { /* the login stays, for requests that did not come through a proxy */
         return offer(r, f);
     }
-    if (!admit(r, identity)) {
+    if (f->slot->trust != f->trust || wa_facts_accepts(r, f, identity) != WA_REASON_OK
+        || wa_delegation_is_missing(f->section, identity) || !wa_facts_may_bind(f, identity)
+        || !admit(r, identity)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     wa_audit_ntlm(r, f, identity);

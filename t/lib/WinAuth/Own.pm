@@ -80,7 +80,7 @@ sub outcome {
 sub reasons {
     my ($own, $path, $count) = @_;
     my @reasons;
-    for (1 .. 60) {
+    for (1 .. 200) {
         @reasons = $own->access_log =~ m{^\S+ "[A-Z]+ \Q$path\E(?: HTTP/[\d.]+)?" (\d+ \S+ \S+ \S+)$}mg;
         last if @reasons >= ($count || 1);
         sleep 0.05;
