@@ -49,9 +49,7 @@ Listen 127.0.0.1:$tls
   SSLCertificateKeyFile \@DIR\@/key.pem
 </VirtualHost>
 END
-my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
-               '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+certificate($own->{dir}, 'localhost');
 $own->file("htdocs/$_", "a page\n") for qw(ntlm kerberos optional none);
 $own->start;
 

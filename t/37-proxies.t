@@ -418,9 +418,7 @@ Listen 127.0.0.1:$tls
   </Location>
 </VirtualHost>
 END
-    my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost),
-                   '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-    is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+    certificate($own->{dir}, 'localhost');
     $own->start;
     my ($origin_port, $pid) = printer();
     my $absolute = "http://127.0.0.1:$origin_port/there";

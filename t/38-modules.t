@@ -72,9 +72,7 @@ Listen 127.0.0.1:$tls
   SSLCertificateKeyFile \@DIR\@/key.pem
 </VirtualHost>
 END
-    my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost),
-                   '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-    is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+    certificate($own->{dir}, 'localhost');
     $own->file('passwd', 'alice:' . crypt('other', 'sa') . "\n");
     $own->file("htdocs/$_", "a page\n") for qw(basic nameless without single other);
     $own->start;
@@ -316,9 +314,7 @@ Listen 127.0.0.1:$tls
   SSLCertificateKeyFile \@DIR\@/key.pem
 </VirtualHost>
 END
-    my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost),
-                   '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-    is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+    certificate($own->{dir}, 'localhost');
     $own->file("htdocs/$_", "a page\n")
         for qw(any-here any-elsewhere all-here all-elsewhere denied satisfy-here satisfy-elsewhere optional optional-user
                offer offer-basic tls preflight);

@@ -41,9 +41,7 @@ Listen 127.0.0.1:$tls
   </LocationMatch>
 </VirtualHost>
 END
-my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
-               '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+certificate($own->{dir}, 'localhost');
 for my $page (qw(allow.pl require.pl)) {
     $own->file("htdocs/$page", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nEPA=%s\\n' \"\$WINAUTH_EPA\"\n");
     chmod 0755, "$own->{dir}/htdocs/$page";

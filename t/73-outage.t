@@ -9,6 +9,7 @@ use Time::HiRes qw(sleep time);
 use lib 't/lib', 'lib';
 use WinAuth::AD;
 use WinAuth::Ntlm;
+use WinAuth::Own qw(own to);
 use WinAuth::Run;
 use WinAuth::Token;
 
@@ -82,6 +83,22 @@ sub down {
     cmp_ok time - $start, '<', $DEADLINE + 15, "$what: by the deadline";
 }
 
+# started(DIRECTIVE): what a server that starts now offers, and what its log says of it.
+sub started {
+    my ($directive) = @_;
+    my $own = own(<<"END", trust => "WinAuthKeytab $ad->{host}/http.keytab\n$directive\nLogLevel winauth:info\n")->start;
+<Location />
+  AuthType WinAuth
+  AuthName own
+  Require valid-user
+</Location>
+END
+    my $offers = to($own)->get('/index.html')->offers;
+    my ($said) = $own->error_log =~ /(\[winauth:\w+\].* WA00(?:02|10): .*)/;
+    $own->stop;
+    return ($offers, defined $said ? $said : '');
+}
+
 # until_winbindd_judges: by the word of somebody else's program.
 sub until_winbindd_judges {
     for (1 .. 120) {
@@ -99,6 +116,9 @@ well('before it all');
 $ad->member('stop-winbindd');
 down('winbindd stopped');
 like $server->error_log, qr/WA0101: authority-down: [^\n]*winbindd/, 'winbindd stopped: the error log says what to look at';
+my ($offers, $said) = started('');
+is $offers, 'Negotiate', 'winbindd stopped: a server that starts now offers no NTLM';
+like $said, qr/winauth:info.*WA0010: NTLM is not offered/, 'winbindd stopped: and that is no more than a note';
 $ad->member('start-winbindd');
 well('winbindd started');
 
@@ -114,7 +134,17 @@ chown 0, 0, $pipe or die "$pipe: $!";
 $ad->member('stop-winbindd'); # what is open stays open
 $ad->member('start-winbindd');
 down('the pipe is closed to us');
+
+($offers, $said) = started('');
+is $offers, 'Negotiate', 'a server that starts when the pipe is closed to it offers no NTLM';
+like $said, qr/winauth:warn.*WA0010: NTLM is not offered: winbindd runs, .* winbindd_privileged .*usermod/,
+    'and says what is to be done';
+($offers, $said) = started('WinAuthNTLMAuthority winbind');
+is $offers, 'Negotiate|NTLM', 'it does when that is configured';
+like $said, qr/winauth:warn.*WA0002: WinAuthNTLMAuthority winbind: winbindd runs, .* winbindd_privileged/, 'and says so, too';
 chown 0, $group, $pipe or die "$pipe: $!";
+($offers, $said) = started('');
+is "$offers $said", 'Negotiate|NTLM ', 'with the pipe open NTLM is offered';
 well('the pipe is open again');
 
 # --- a domain controller that does not answer -------------------------------------------------------------

@@ -83,9 +83,7 @@ END {
 }
 
 start_gssproxy();
-my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout), "$DIR/key.pem",
-               '-out', "$DIR/cert.pem");
-die "openssl: $made->{err}" if $made->{exit};
+certificate($DIR, 'localhost');
 
 # KRB5CCNAME: gssproxy's library puts what it got from the daemon, which is of no use without it, into the default
 # credential cache, and fails where it cannot.  An ordinary user could read the keytab, so httpd must not know it.

@@ -56,9 +56,7 @@ WinAuthNTLMAuthority file:$ENV{WA_KDC}/ntlm.users
 Header always set X-User "expr=%{REMOTE_USER}"
 KeepAliveTimeout 20
 END
-my $made = run({}, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=www.site.localhost),
-               '-keyout', "$own->{dir}/key.pem", '-out', "$own->{dir}/cert.pem");
-is $made->{exit}, 0, 'a certificate' or diag $made->{err};
+certificate($own->{dir}, 'www.site.localhost');
 $own->file('htdocs/loot.html', "what only users may see\n");
 $own->start;
 

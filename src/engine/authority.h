@@ -93,8 +93,17 @@ void wa_ruling_set(wa_ruling *out, wa_verdict verdict, wa_reason reason, const c
 wa_authority *wa_authority_file(const char *path, const apr_table_t *realms, apr_pool_t *pconf,
                                 const char **error);
 
-/* The authority behind winbindd.  NULL, and *error set, when it does not answer now and must is
- * set. */
-wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error);
+/* How winbindd was found when the server started. */
+typedef enum {
+    WA_WINBIND_AWAY = 0, /* it does not answer */
+    WA_WINBIND_CLOSED,   /* it answers, but takes no logons of httpd's user */
+    WA_WINBIND_READY     /* for all that is known: its domain controller may not answer */
+} wa_winbind_state;
+
+/* The authority behind winbindd, and whether it is there now; unless that is READY, *detail, in
+ * pconf, says why.  It asks in a process of its own, which calls as_child to be what the children
+ * will be.  NULL: it cannot be made. */
+wa_authority *wa_authority_winbind(void (*as_child)(void), apr_pool_t *pconf,
+                                   wa_winbind_state *state, const char **detail);
 
 #endif

@@ -8,24 +8,15 @@
 #include "engine/spares.h"
 #include "engine/winbind.h"
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
-#include <apr_time.h>
 #include <ctype.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <wbclient.h>
 
-enum {
-    START_SECONDS = 5, /* that winbindd has to answer when the server starts */
-    RID_GUEST = 501,
-    SE_GROUP_ENABLED = 4
-};
+enum { RID_GUEST = 501, SE_GROUP_ENABLED = 4 };
 
 /* clang-format off */
 /* Statuses that are a judgement.  Everything else means that nobody judged. */
@@ -322,57 +313,10 @@ static apr_status_t destroy_pool(void *pool)
     return APR_SUCCESS;
 }
 
-/* In a process of its own: one byte that says whether winbindd answers, and why not. */
-static void answer_probe(wa_winbind *a, apr_file_t *out, apr_pool_t *pool)
-{
-    wa_ntlm_target own;
-    const char *detail = "";
-    bool answers = wa_winbind_target(&a->base, pool, &own, &detail) == WA_REASON_OK;
-
-    apr_file_printf(out, "%c%s", answers ? '+' : '-', detail);
-    apr_file_flush(out);
-    _exit(0);
-}
-
-/* Does winbindd answer?  Asked before there are children with crews, by a process that is ended
- * when it hangs: nothing is served while a server restarts. */
-static bool probe(wa_winbind *a, apr_pool_t *pool, const char **error)
-{
-    char text[300] = "";
-    apr_size_t n = sizeof(text) - 1;
-    apr_file_t *in;
-    apr_file_t *out;
-    apr_proc_t child;
-
-    if (apr_file_pipe_create(&in, &out, pool) != APR_SUCCESS) {
-        *error = "no pipe could be made";
-        return false;
-    }
-    switch (apr_proc_fork(&child, pool)) {
-    case APR_INCHILD:
-        answer_probe(a, out, pool);
-        break;
-    case APR_INPARENT:
-        apr_file_close(out);
-        apr_file_pipe_timeout_set(in, apr_time_from_sec(START_SECONDS));
-        (void)apr_file_read(in, text, &n);
-        apr_proc_kill(&child, SIGKILL);
-        apr_proc_wait(&child, NULL, NULL, APR_WAIT);
-        break;
-    default:
-        apr_file_close(out);
-        break;
-    }
-    apr_file_close(in);
-    *error = text[0] == '-' ? apr_pstrdup(pool, text + 1)
-                            : apr_psprintf(pool, "no answer within %d s", START_SECONDS);
-    return text[0] == '+';
-}
-
-wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **error)
+wa_authority *wa_authority_winbind(void (*as_child)(void), apr_pool_t *pconf,
+                                   wa_winbind_state *state, const char **detail)
 {
     wa_winbind *a = apr_pcalloc(pconf, sizeof(*a));
-    const char *why = NULL;
 
     a->base.spec = "winbind";
     a->base.may_hang = true;
@@ -387,14 +331,12 @@ wa_authority *wa_authority_winbind(bool must, apr_pool_t *pconf, const char **er
     a->base.names = wa_names_make(pconf);
     if (a->base.names == NULL
         || apr_thread_mutex_create(&a->mutex, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS) {
-        *error = "no mutex could be made";
+        *state = WA_WINBIND_AWAY;
+        *detail = "no mutex could be made";
         return NULL;
     }
     apr_pool_create_unmanaged(&a->pool);
     apr_pool_cleanup_register(pconf, a->pool, destroy_pool, apr_pool_cleanup_null);
-    if (probe(a, pconf, &why)) {
-        return &a->base;
-    }
-    *error = why;
-    return must ? NULL : &a->base;
+    *state = wa_winbind_probe(a, as_child, pconf, detail);
+    return &a->base;
 }

@@ -133,17 +133,18 @@ static bool take_pac(wa_span whole, apr_pool_t *pool, wa_account *account)
 static char pac_attribute[] = "urn:mspac:";
 
 /* libkrb5 lets a ticket pass whose PAC has a wrong signature, and hides what is in it; but it
- * still lists its attributes. */
-static bool has_pac(gss_name_t client)
+ * still lists its attributes.  Where they cannot be listed, there may be one. */
+static bool may_have_pac(gss_name_t client)
 {
     wa_span wanted = wa_span_of(pac_attribute, sizeof(pac_attribute) - 1);
     gss_buffer_set_t listed = GSS_C_NO_BUFFER_SET;
     bool found = false;
     OM_uint32 minor;
+    OM_uint32 major = gss_inquire_name(&minor, client, NULL, NULL, &listed);
     size_t i;
 
-    if (GSS_ERROR(gss_inquire_name(&minor, client, NULL, NULL, &listed))) {
-        return false;
+    if (GSS_ERROR(major)) {
+        return GSS_ROUTINE_ERROR(major) != GSS_S_UNAVAILABLE;
     }
     for (i = 0; listed != GSS_C_NO_BUFFER_SET && i < listed->count; i++) {
         found = found
@@ -168,7 +169,7 @@ static bool read_pac(gss_name_t client, apr_pool_t *pool, wa_account *account)
 
     if (GSS_ERROR(gss_get_name_attribute(&minor, client, &name, &authenticated, &complete, &value,
                                          &shown, &more))) {
-        return !has_pac(client); /* there is none, or gssproxy is in between */
+        return !may_have_pac(client); /* there is none, or gssproxy is in between */
     }
     good = authenticated && take_pac(wa_span_of(value.value, value.length), pool, account);
     gss_release_buffer(&minor, &shown);

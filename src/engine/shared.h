@@ -31,7 +31,9 @@ enum {
     WA_SHARED_LOCKOUT_WAYS = 8,
     WA_SHARED_PENDING_MAX = 16384,
     WA_SHARED_PENDING_CHAINS = 4096,
-    WA_SHARED_KEY_LEN = 32
+    WA_SHARED_KEY_LEN = 32,
+    WA_SHARED_LAYOUT =
+        1 /* another one whenever something in wa_shared comes to mean another thing */
 };
 
 /* An exchange that waits for its client; engine/pending.  Lists are of numbers from 1. */

@@ -20,6 +20,10 @@ typedef struct wa_winbind {
     apr_pool_t *pool;          /* of names; cleared with them */
 } wa_winbind;
 
+/* How it is found at start-up; see wa_authority_winbind. */
+wa_winbind_state wa_winbind_probe(wa_winbind *a, void (*as_child)(void), apr_pool_t *pool,
+                                  const char **detail);
+
 typedef struct wa_winbind_query wa_winbind_query;
 
 /* One question to winbindd and its answer: all that the call touches, in one piece of memory. */

@@ -18,8 +18,8 @@ static wa_lockout *lockout; /* NULL: off */
  * was made by another version of the module is of no use to this one. */
 static wa_shared *shared_memory(server_rec *s)
 {
-    const char *key =
-        apr_psprintf(s->process->pool, "mod_winauth_%" APR_SIZE_T_FMT, sizeof(wa_shared));
+    const char *key = apr_psprintf(s->process->pool, "mod_winauth_%d_%" APR_SIZE_T_FMT,
+                                   WA_SHARED_LAYOUT, sizeof(wa_shared));
     wa_shared **retained = ap_retained_data_get(key);
     const char *error = NULL;
 

@@ -13,6 +13,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <mpm_common.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,23 +60,44 @@ static void refuse(workshop *w, const char *directive, const char *why)
     w->refused = true;
 }
 
+/* For a process that finds out what the children can do. */
+static void become_child(void)
+{
+    (void)ap_run_drop_privileges(current->pconf, current->server);
+}
+
+/* NTLM is offered unless it is configured only when it can be judged; who has configured it may
+ * start winbindd later, and until then it is 503. */
+static wa_authority *winbind_authority(workshop *w, bool configured)
+{
+    wa_winbind_state state = WA_WINBIND_AWAY;
+    const char *detail = "";
+    wa_authority *authority = wa_authority_winbind(become_child, w->pconf, &state, &detail);
+
+    if (state == WA_WINBIND_READY) {
+        return authority;
+    }
+    if (is_real_start() && configured) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->server,
+                     "WA0002: WinAuthNTLMAuthority winbind: %s", detail);
+    }
+    else if (is_real_start()) { /* where there is no winbindd, none may be wanted */
+        ap_log_error(APLOG_MARK, state == WA_WINBIND_CLOSED ? APLOG_WARNING : APLOG_INFO, 0,
+                     w->server, "WA0010: NTLM is not offered: %s", detail);
+    }
+    return configured ? authority : NULL;
+}
+
 /* The authority a spec names; NULL for none, and when it is not there. */
 static wa_authority *make_authority(workshop *w, const char *spec, const apr_table_t *realms)
 {
     wa_authority *authority = NULL;
     const char *error = NULL;
 
-    if (spec == NULL) {
-        return wa_authority_winbind(true, w->pconf, &error); /* only when it answers */
+    if (spec == NULL || strcmp(spec, "winbind") == 0) {
+        return winbind_authority(w, spec != NULL);
     }
-    if (strcmp(spec, "winbind") == 0) {
-        authority = wa_authority_winbind(false, w->pconf, &error);
-        if (error != NULL && is_real_start()) { /* it may start later: NTLM is 503 until then */
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->server,
-                         "WA0002: WinAuthNTLMAuthority winbind: %s", error);
-        }
-    }
-    else if (strncmp(spec, "file:", 5) == 0) {
+    if (strncmp(spec, "file:", 5) == 0) {
         authority = wa_authority_file(spec + 5, realms, w->pconf, &error);
         if (authority == NULL) {
             refuse(w, "WinAuthNTLMAuthority", error);

@@ -5,18 +5,38 @@
 #include "engine/shared.h"
 
 #include <apr_strings.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
 static const char not_in_virtual_host[] = "bounds the whole server: not inside <VirtualHost>";
 
+enum { SETTINGS_MAX = 3 };
+
 /* One NAME=NUMBER that a directive takes. */
 typedef struct setting {
     const char *name; /* with its equals sign; "" for a number alone */
     apr_int64_t max;
-    apr_int64_t *value;
-    bool given;
+    size_t member; /* of the value, where the number goes */
 } setting;
+
+typedef struct settings {
+    setting list[SETTINGS_MAX];
+    int count;
+    const char *usage; /* what is said when it is something else */
+} settings;
+
+/* The functions of a kind that are the same for all: a value is set when its member "set" is. */
+#define BOUNDS(kind)                                   \
+    bool wa_is_set_##kind(const wa_kind_##kind *value) \
+    {                                                  \
+        return value->set != 0;                        \
+    }                                                  \
+                                                       \
+    void wa_unset_##kind(wa_kind_##kind *value)        \
+    {                                                  \
+        memset(value, 0, sizeof(*value));              \
+    }
 
 /* Digits only, 1 to max. */
 static bool read_number(const char *text, apr_int64_t max, apr_int64_t *out)
@@ -30,62 +50,60 @@ static bool read_number(const char *text, apr_int64_t max, apr_int64_t *out)
     return *end == '\0' && *out >= 1 && *out <= max;
 }
 
-/* One word; each setting comes once. */
-static bool read_setting(const char *word, setting *settings, int count)
+/* One word, into the value; given has a bit for each setting that has come. */
+static bool read_setting(const char *word, const settings *known, void *value, unsigned *given)
 {
     int i;
 
-    for (i = 0; i < count; i++) {
-        size_t n = strlen(settings[i].name);
-        if (strncasecmp(word, settings[i].name, n) == 0 && (n > 0 || strchr(word, '=') == NULL)) {
-            bool first = !settings[i].given;
-            settings[i].given = true;
-            return first && read_number(word + n, settings[i].max, settings[i].value);
+    for (i = 0; i < known->count; i++) {
+        const setting *s = &known->list[i];
+        size_t n = strlen(s->name);
+        if (strncasecmp(word, s->name, n) == 0 && (n > 0 || strchr(word, '=') == NULL)) {
+            bool first = (*given & 1u << i) == 0;
+            *given |= 1u << i;
+            return first
+                   && read_number(word + n, s->max, (apr_int64_t *)((char *)value + s->member));
         }
     }
     return false;
 }
 
-static bool read_settings(int argc, char *const argv[], setting *settings, int count)
+/* All words, each setting at most once; NULL, or what is wrong. */
+static const char *read_settings(const cmd_parms *cmd, int argc, char *const argv[],
+                                 const settings *known, void *value)
 {
+    unsigned given = 0;
+    bool good = argc > 0;
     int i;
 
-    for (i = 0; i < argc; i++) {
-        if (!read_setting(argv[i], settings, count)) {
-            return false;
-        }
+    if (cmd->server->is_virtual) {
+        return not_in_virtual_host;
     }
-    return argc > 0;
+    for (i = 0; good && i < argc; i++) {
+        good = read_setting(argv[i], known, value, &given);
+    }
+    return good ? NULL : known->usage;
 }
 
 /* ---- concurrency ---- */
 
 const wa_concurrency wa_default_concurrency = { 0, 0, 10 };
 
+static const settings concurrency_settings = {
+    { { "deadline=", 300, offsetof(wa_concurrency, deadline) },
+      { "", WA_SLOTS_MAX, offsetof(wa_concurrency, most) } },
+    2,
+    "takes a number from 1 to 1024 and/or deadline=SECONDS, 1 to 300"
+};
+
+BOUNDS(concurrency)
+
 const char *wa_parse_concurrency(cmd_parms *cmd, int argc, char *const argv[],
                                  wa_kind_concurrency *out)
 {
-    setting settings[] = { { "deadline=", 300, &out->deadline, false },
-                           { "", WA_SLOTS_MAX, &out->most, false } };
-
-    if (cmd->server->is_virtual) {
-        return not_in_virtual_host;
-    }
     *out = wa_default_concurrency;
     out->set = 1;
-    return read_settings(argc, argv, settings, 2)
-               ? NULL
-               : "takes a number from 1 to 1024 and/or deadline=SECONDS, 1 to 300";
-}
-
-bool wa_is_set_concurrency(const wa_kind_concurrency *value)
-{
-    return value->set != 0;
-}
-
-void wa_unset_concurrency(wa_kind_concurrency *value)
-{
-    memset(value, 0, sizeof(*value));
+    return read_settings(cmd, argc, argv, &concurrency_settings, out);
 }
 
 const char *wa_print_concurrency(const wa_kind_concurrency *value, apr_pool_t *pool)
@@ -99,6 +117,16 @@ const char *wa_print_concurrency(const wa_kind_concurrency *value, apr_pool_t *p
 /* ---- lockout ---- */
 
 const wa_lockout_value wa_default_lockout = { 0, 0, 0, false };
+
+static const settings lockout_settings = {
+    { { "attempts=", 1000, offsetof(wa_lockout_value, attempts) },
+      { "window=", 604800, offsetof(wa_lockout_value, window) } },
+    2,
+    "takes attempts=N, 1 to 1000, window=SECONDS, 1 to 604800, and perhaps per=user or "
+    "per=address; or Off"
+};
+
+BOUNDS(lockout)
 
 /* Takes "per=user" or "per=address" out of the words; the others go to rest.  False: it is
  * something else, or comes twice. */
@@ -124,36 +152,19 @@ static bool take_per(int argc, char *const argv[], bool *per_address, char *rest
 
 const char *wa_parse_lockout(cmd_parms *cmd, int argc, char *const argv[], wa_kind_lockout *out)
 {
-    setting settings[] = { { "attempts=", 1000, &out->attempts, false },
-                           { "window=", 604800, &out->window, false } };
-    char *rest[3];
-    int count;
+    char *rest[SETTINGS_MAX];
+    int count = 0;
 
-    if (cmd->server->is_virtual) {
-        return not_in_virtual_host;
-    }
     *out = wa_default_lockout;
     out->set = 1;
     if (argc == 1 && strcasecmp(argv[0], "off") == 0) {
-        return NULL;
+        return cmd->server->is_virtual ? not_in_virtual_host : NULL;
     }
-    if (argc < 2 || argc > 3 || !take_per(argc, argv, &out->per_address, rest, &count)
-        || count != 2 || !read_settings(count, rest, settings, 2)) {
-        return "takes attempts=N, 1 to 1000, window=SECONDS, 1 to 604800, and perhaps per=user "
-               "or "
-               "per=address; or Off";
+    if (argc > SETTINGS_MAX || !take_per(argc, argv, &out->per_address, rest, &count)
+        || count != lockout_settings.count) {
+        return lockout_settings.usage;
     }
-    return NULL;
-}
-
-bool wa_is_set_lockout(const wa_kind_lockout *value)
-{
-    return value->set != 0;
-}
-
-void wa_unset_lockout(wa_kind_lockout *value)
-{
-    memset(value, 0, sizeof(*value));
+    return read_settings(cmd, count, rest, &lockout_settings, out);
 }
 
 const char *wa_print_lockout(const wa_kind_lockout *value, apr_pool_t *pool)
@@ -169,30 +180,21 @@ const char *wa_print_lockout(const wa_kind_lockout *value, apr_pool_t *pool)
 
 const wa_pending_value wa_default_pending = { 0, 10000, 200, 60 };
 
+static const settings pending_settings = {
+    { { "total=", WA_SHARED_PENDING_MAX, offsetof(wa_pending_value, total) },
+      { "address=", WA_SHARED_PENDING_MAX, offsetof(wa_pending_value, address) },
+      { "seconds=", 3600, offsetof(wa_pending_value, seconds) } },
+    3,
+    "takes total=N and/or address=N, 1 to 16384, and/or seconds=N, 1 to 3600"
+};
+
+BOUNDS(pending)
+
 const char *wa_parse_pending(cmd_parms *cmd, int argc, char *const argv[], wa_kind_pending *out)
 {
-    setting settings[] = { { "total=", WA_SHARED_PENDING_MAX, &out->total, false },
-                           { "address=", WA_SHARED_PENDING_MAX, &out->address, false },
-                           { "seconds=", 3600, &out->seconds, false } };
-
-    if (cmd->server->is_virtual) {
-        return not_in_virtual_host;
-    }
     *out = wa_default_pending;
     out->set = 1;
-    return read_settings(argc, argv, settings, 3)
-               ? NULL
-               : "takes total=N and/or address=N, 1 to 16384, and/or seconds=N, 1 to 3600";
-}
-
-bool wa_is_set_pending(const wa_kind_pending *value)
-{
-    return value->set != 0;
-}
-
-void wa_unset_pending(wa_kind_pending *value)
-{
-    memset(value, 0, sizeof(*value));
+    return read_settings(cmd, argc, argv, &pending_settings, out);
 }
 
 const char *wa_print_pending(const wa_kind_pending *value, apr_pool_t *pool)

@@ -36,10 +36,10 @@ for my $name (sort keys %CERT) {
   ServerName $name
   ServerAlias *.$name short
   SSLEngine On
-  SSLCertificateFile \@DIR\@/$name.pem
-  SSLCertificateKeyFile \@DIR\@/$name.key
+  SSLCertificateFile \@DIR\@/$name/cert.pem
+  SSLCertificateKeyFile \@DIR\@/$name/key.pem
 END
-    $hosts .= "  SSLCertificateFile \@DIR\@/ec.both.test.pem\n  SSLCertificateKeyFile \@DIR\@/ec.both.test.key\n"
+    $hosts .= "  SSLCertificateFile \@DIR\@/ec.both.test/cert.pem\n  SSLCertificateKeyFile \@DIR\@/ec.both.test/key.pem\n"
         if $name eq 'both.test';
     $hosts .= "</VirtualHost>\n";
 }
@@ -90,9 +90,8 @@ $hosts
 END
 for my $name (sort(keys %CERT), 'ec.both.test') {
     my @words = $name eq 'ec.both.test' ? qw(ec -pkeyopt ec_paramgen_curve:P-256 -sha384) : @{ $CERT{$name}[0] };
-    my $made = run({}, qw(openssl req -x509 -nodes -days 2 -subj), "/CN=$name", '-newkey', @words, '-keyout',
-                   "$own->{dir}/$name.key", '-out', "$own->{dir}/$name.pem");
-    is $made->{exit}, 0, "a certificate, $name" or diag $made->{err};
+    mkdir "$own->{dir}/$name";
+    certificate("$own->{dir}/$name", $name, @words);
 }
 my @sections = qw(none require require/proxy require/cohosted require/unnamed require/dotless proxy listed listed/dotless
                   unnamed allow);

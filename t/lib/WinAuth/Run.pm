@@ -9,7 +9,7 @@ use File::Temp 'tempdir';
 use POSIX ();
 use WinAuth::Client;
 
-our @EXPORT = qw(run curl scratch);
+our @EXPORT = qw(run curl scratch certificate);
 our $LIMIT = 100; # seconds
 
 my $dir;
@@ -50,6 +50,16 @@ sub run {
     }
     waitpid $pid, 0;
     return { exit => $? >> 8, out => slurp($out), err => slurp($err) };
+}
+
+# certificate(DIRECTORY, NAME, OPENSSL'S WORDS ABOUT THE KEY...): key.pem and cert.pem of a host, signed by itself;
+# RSA unless said otherwise.
+sub certificate {
+    my ($directory, $name, @key) = @_;
+    my $made = run({}, qw(openssl req -x509 -nodes -days 2 -subj), "/CN=$name", '-addext', "subjectAltName=DNS:$name",
+                   '-newkey', @key ? @key : 'rsa:2048', '-keyout', "$directory/key.pem", '-out', "$directory/cert.pem");
+    die "openssl: $made->{err}" if $made->{exit};
+    return;
 }
 
 # curl(\%ENVIRONMENT, ARGS...): what curl sent and got:
