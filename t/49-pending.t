@@ -25,6 +25,7 @@ use WinAuth::Token;
 
 my $CONNECTIONS = 5000;
 my $PER_ADDRESS = 100;
+my $KIB = ($ENV{WA_SAN} || '') eq 'address' ? 96 : 64; # ASan puts a fence around each piece of memory
 my $TYPE1 = encode_base64(WinAuth::Ntlm::negotiate(WinAuth::Ntlm::flags(qw(UNICODE NTLM ESS)), 32), '');
 
 my $SITE = <<'END';
@@ -126,7 +127,7 @@ END
     is status($own)->{HandshakesPending}, $CONNECTIONS, 'the status knows';
     my $each = (memory($own) - $before) / $CONNECTIONS;
     diag sprintf 'a half-open connection costs %.1f KiB', $each;
-    cmp_ok $each, '<', 64, 'a half-open connection costs less than 64 KiB, httpd\'s own part included';
+    cmp_ok $each, '<', $KIB, "a half-open connection costs less than $KIB KiB, httpd's own part included";
     is outcome((to($own)->login('/site', ntlm('bob')))[-1]), '200 WINAUTH\\bob', 'others log in by NTLM';
     is outcome((to($own)->login('/site', spnego_ntlm('bob')))[-1]), '200 WINAUTH\\bob', 'by NTLM inside SPNEGO';
     is outcome((to($own)->login('/site', kerberos('bob')))[-1]), '200 WINAUTH\\bob', 'and by Kerberos';

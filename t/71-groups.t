@@ -244,8 +244,10 @@ my ($r, $client) = status_of(address('g-nested'), by('Kerberos', 'alice'));
 is $client->get('/w/g-sid/env.pl')->{status}, 200, 'a bound login: another section of hers';
 is $client->get('/w/g-last/env.pl')->{status}, 401, 'a bound login: not one of others';
 is $client->get('/w/g-nested/env.pl')->{status}, 200, 'a bound login: which does not end it';
-($r) = status_of(address('g-forbidden'), by('Kerberos', 'alice'));
+$path = address('g-forbidden');
+($r) = status_of($path, by('Kerberos', 'alice'));
 is $r->{status}, 403, 'AuthzSendForbiddenOnFailure: 403';
+is outcome($path), 'ADTEST\\\\alice 403 0 5 not-authorized', 'AuthzSendForbiddenOnFailure: with the reason in the log';
 for my $case ([ 'in', 200 ], [ 'out', 401 ], [ 'by-sid', 200 ], [ 'broken', 500 ]) {
     ($r) = status_of("/h/$case->[0]/index.html", by('Kerberos', 'alice'));
     is $r->{status}, $case->[1], ".htaccess: $case->[0]";

@@ -182,6 +182,16 @@ static bool refused_by_application(const request_rec *first, const request_rec *
                || last->status == wa_channel_role(last)->status);
 }
 
+/* True iff authorization answered 403 where it might have asked for another account
+ * (AuthzSendForbiddenOnFailure): then it tells nobody of it. */
+static bool is_forbidden(const request_rec *r)
+{
+    const wa_request *record = wa_publish_find(r);
+
+    return r->status == HTTP_FORBIDDEN && record != NULL && record->judged
+           && record->reason == WA_REASON_OK && r->user != NULL && !record->admitted;
+}
+
 /* From here on it may be gone: the connection goes on with its next request. */
 static void forget_identity(const request_rec *r)
 {
@@ -198,6 +208,7 @@ int wa_publish_log(request_rec *r)
 {
     const wa_request *record = wa_publish_find(r);
     request_rec *last = r;
+    bool forbidden = is_forbidden(r);
 
     if (record == NULL && r->next == NULL) {
         return DECLINED;
@@ -210,6 +221,7 @@ int wa_publish_log(request_rec *r)
     while (last->next != NULL) {
         forget_identity(last);
         last = last->next;
+        forbidden = forbidden || is_forbidden(last);
         record = wa_publish_find(last) != NULL ? wa_publish_find(last) : record;
     }
     forget_identity(last);
@@ -219,10 +231,11 @@ int wa_publish_log(request_rec *r)
     if (last->user == NULL) {
         last->user = r->user; /* an error page has no user, the request for which it stands has */
     }
-    if (refused_by_application(r, last, record)) {
+    if (forbidden || refused_by_application(r, last, record)) {
+        /* IIS tells apart 401.3, Require's, and 401.5, the application's; 403.3 is another thing
+         */
         set_variables(last, WA_REASON_NOT_AUTHORIZED);
-        wa_publish_variable(last, "WINAUTH_SUBSTATUS",
-                            "5"); /* IIS tells the two apart: 401.3 and 401.5 */
+        wa_publish_variable(last, "WINAUTH_SUBSTATUS", forbidden ? "0" : "5");
     }
     else {
         set_variables(last, record->reason);

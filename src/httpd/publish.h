@@ -18,6 +18,7 @@ typedef struct wa_request {
     const char *final_line;      /* challenge line that ends the exchange, or NULL */
     bool judged;                 /* our hook has decided about this request */
     bool ahead;                  /* and did so for a sub-request, before this one's own turn */
+    bool admitted;               /* nor has authorization anything against it */
     bool counted;                /* it, or a part of it, was served by the connection's login */
     bool leg;                    /* an intermediate leg */
     bool hidden;                 /* not to be logged */

@@ -516,6 +516,16 @@ static bool is_served_to_somebody(const request_rec *r)
     return record != NULL && record->identity != NULL;
 }
 
+int wa_request_admitted(request_rec *r)
+{
+    wa_request *record = wa_publish_find(r);
+
+    if (record != NULL) {
+        record->admitted = true;
+    }
+    return DECLINED;
+}
+
 int wa_request_shield(request_rec *r)
 {
     const wa_request *record;

@@ -13,6 +13,9 @@ int wa_request_authenticate(request_rec *r);
  * are judged also when "Require all granted" would not ask for any. */
 int wa_request_authenticate_early(request_rec *r);
 
+/* fixups hook, early: notes that authorization let the request pass. */
+int wa_request_admitted(request_rec *r);
+
 /* fixups hook, late: what proved a login here is not passed on to a back end, which could use it;
  * nor is what a client delegated to a part of its page that did not ask for it. */
 int wa_request_shield(request_rec *r);
