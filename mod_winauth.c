@@ -20,6 +20,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <mpm_common.h>
 
 /* Everything else is hidden, so that no other module's helper of the same name is ever called. */
 extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("default")));
@@ -37,6 +38,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(wa_startup_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wa_startup_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_delegation_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(wa_delegation_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_commons_bury, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(wa_request_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);

@@ -5,6 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 use lib 't/lib', 'lib';
+use Fcntl ':flock';
 use POSIX 'WNOHANG';
 use Time::HiRes 'sleep';
 use WinAuth::Own;
@@ -104,7 +105,7 @@ sub files { return grep { m{/} } parts($_[0]) }
 # gone(CODE): waits until it gives nothing any more.
 sub gone {
     my ($what) = @_;
-    for (1 .. 200) {
+    for (1 .. 600) {
         return 1 unless $what->();
         sleep 0.05;
     }
@@ -262,6 +263,18 @@ END
     ok gone(sub { -e $file }), "$mpm: the child dies, and the parent removes what it left";
     (my $part = $file) =~ s{/[^/]+$}{};
     ok gone(sub { -e $part }), "$mpm: all of it";
+
+    # a child that starts has the directory to itself for a moment: the parent comes back later
+    my $other = to($server);
+    ($r) = $other->login('/forwarded/env.cgi', delegating('spnego'));
+    $file = cache($r->{body});
+    open my $directory, '<', "$server->{dir}/ccaches" or die $!;
+    flock $directory, LOCK_EX or die $!;
+    kill 'KILL', children($server);
+    sleep 1.5;
+    ok -e $file, "$mpm: what a child left stays while another one starts";
+    close $directory;
+    ok gone(sub { -e $file }), "$mpm: and goes then";
 
     # by now there are other children
     for my $how ([ 'TERM', 'stopped' ], [ 'WINCH', 'stopped gently' ]) {

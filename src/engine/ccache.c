@@ -89,17 +89,18 @@ static void sweep_child(int top, const char *name)
 /* Runs as root, too, in a directory that httpd's user may write to: no link is ever followed, and
  * the lock is not waited for.  Whoever holds it is a child that has not locked its own part yet,
  * or another that sweeps. */
-void wa_ccache_sweep(const char *path)
+bool wa_ccache_sweep(const char *path)
 {
     int fd = open_dir(AT_FDCWD, path);
+    bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 
-    if (fd < 0) {
-        return;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (locked) {
         each_entry(fd, sweep_child);
     }
-    close(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return locked || fd < 0;
 }
 
 const char *wa_ccache_prepare(const char *path, uid_t uid, gid_t gid, apr_pool_t *pool)

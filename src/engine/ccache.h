@@ -29,8 +29,8 @@ typedef struct wa_ccache_dir {
  * it cannot be used. */
 const char *wa_ccache_prepare(const char *path, uid_t uid, gid_t gid, apr_pool_t *pool);
 
-/* Removes what dead processes left. */
-void wa_ccache_sweep(const char *path);
+/* Removes what dead processes left.  False: another process is in the way; try again. */
+bool wa_ccache_sweep(const char *path);
 
 /* This child's part of it, removed with pchild.  APR_SUCCESS, or why not. */
 apr_status_t wa_ccache_open(wa_ccache_dir *dir, apr_pool_t *pchild);

@@ -19,6 +19,9 @@ static const char redirected[] = "REDIRECT_KRB5CCNAME";
  * child's own part, set before it has threads.  NULL: nothing is delegated. */
 static apr_hash_t *directories;
 
+/* The parent's: a child has ended, and what it left could not be removed yet. */
+static bool sweep_is_due;
+
 static apr_status_t forget(void *unused)
 {
     (void)unused;
@@ -56,7 +59,7 @@ const char *wa_delegation_start(apr_pool_t *pconf, server_rec *s)
         if (error != NULL) {
             return error;
         }
-        wa_ccache_sweep(path);
+        sweep_is_due = !wa_ccache_sweep(path) || sweep_is_due;
         c->ccaches = apr_pcalloc(pconf, sizeof(*c->ccaches));
         c->ccaches->path = path;
         apr_hash_set(directories, path, APR_HASH_KEY_STRING, c->ccaches);
@@ -82,22 +85,39 @@ void wa_delegation_open(apr_pool_t *pchild, server_rec *s)
     }
 }
 
-void wa_delegation_child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
-                                mpm_child_status state)
+/* A child that starts just then keeps others away: what was left is removed later. */
+static void sweep_all(void)
 {
     apr_hash_index_t *i;
 
+    sweep_is_due = false;
+    for (i = directories != NULL ? apr_hash_first(NULL, directories) : NULL; i != NULL;
+         i = apr_hash_next(i)) {
+        const wa_ccache_dir *dir = apr_hash_this_val(i);
+        sweep_is_due = !wa_ccache_sweep(dir->path) || sweep_is_due;
+    }
+}
+
+void wa_delegation_child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
+                                mpm_child_status state)
+{
     (void)s;
     (void)pid;
     (void)generation;
     (void)slot;
-    if (state != MPM_CHILD_EXITED || directories == NULL) {
-        return;
+    if (state == MPM_CHILD_EXITED) {
+        sweep_all();
     }
-    for (i = apr_hash_first(NULL, directories); i != NULL; i = apr_hash_next(i)) {
-        const wa_ccache_dir *dir = apr_hash_this_val(i);
-        wa_ccache_sweep(dir->path);
+}
+
+int wa_delegation_monitor(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool;
+    (void)s;
+    if (sweep_is_due) {
+        sweep_all();
     }
+    return DECLINED;
 }
 
 void wa_delegation_prepare(request_rec *r, wa_engine *gss)

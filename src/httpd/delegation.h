@@ -15,9 +15,10 @@ const char *wa_delegation_start(apr_pool_t *pconf, server_rec *s);
 /* child_init: this child's part of them. */
 void wa_delegation_open(apr_pool_t *pchild, server_rec *s);
 
-/* child_status hook, in the parent: a child that died leaves nothing. */
+/* child_status and monitor hooks, in the parent: a child that died leaves nothing. */
 void wa_delegation_child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
                                 mpm_child_status state);
+int wa_delegation_monitor(apr_pool_t *pool, server_rec *s);
 
 /* Makes a new exchange take what the section asks for. */
 void wa_delegation_prepare(request_rec *r, wa_engine *gss);
