@@ -18,19 +18,19 @@ my %LEGACY = (%NOTHING, OPENSSL_CONF => scratch('openssl.cnf', "openssl_conf = i
     . "[provs]\ndefault = on\nlegacy = on\n[on]\nactivate = 1\n"));
 my @TYPED = ('WINAUTH\\alice', 'Passw0rd-alice');
 
+# Hosts of one port, told apart by SNI, each with a certificate of its own kind: OPENSSL'S WORDS.
+my %HOST = (
+    'localhost'       => [qw(rsa:2048)],
+    'ecdsa.localhost' => [qw(ec -pkeyopt ec_paramgen_curve:P-256 -sha384)],
+    'pss.localhost'   => [qw(rsa:2048 -sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1)],
+);
 my $tls = WinAuth::Server::free_port();
-my $own = own(<<"END", modules => [qw(ssl cgid)]);
-ScriptSock \@DIR\@/cgisock
-AddHandler cgi-script .pl
-<Directory \@DIR\@/htdocs>
-  Options +ExecCGI
-</Directory>
-Listen 127.0.0.1:$tls
+my $hosts = join '', map { <<"END" } sort keys %HOST;
 <VirtualHost *:$tls>
-  ServerName localhost
+  ServerName $_
   SSLEngine On
-  SSLCertificateFile \@DIR\@/cert.pem
-  SSLCertificateKeyFile \@DIR\@/key.pem
+  SSLCertificateFile \@DIR\@/$_/cert.pem
+  SSLCertificateKeyFile \@DIR\@/$_/key.pem
   <Location />
     AuthType WinAuth
     AuthName own
@@ -41,7 +41,19 @@ Listen 127.0.0.1:$tls
   </LocationMatch>
 </VirtualHost>
 END
-certificate($own->{dir}, 'localhost');
+my $own = own(<<"END", modules => [qw(ssl cgid)]);
+ScriptSock \@DIR\@/cgisock
+AddHandler cgi-script .pl
+<Directory \@DIR\@/htdocs>
+  Options +ExecCGI
+</Directory>
+Listen 127.0.0.1:$tls
+$hosts
+END
+for my $name (sort keys %HOST) {
+    mkdir "$own->{dir}/$name";
+    certificate("$own->{dir}/$name", $name, @{ $HOST{$name} });
+}
 for my $page (qw(allow.pl require.pl)) {
     $own->file("htdocs/$page", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nEPA=%s\\n' \"\$WINAUTH_EPA\"\n");
     chmod 0755, "$own->{dir}/htdocs/$page";
@@ -50,12 +62,15 @@ $own->start;
 my $URL = "https://localhost:$tls";
 
 my $requests = scratch('with-requests.py', <<'END');
+import socket
 import sys
 import urllib3
 import requests
 from requests_ntlm import HttpNtlmAuth
 
 urllib3.disable_warnings()
+real = socket.getaddrinfo  # *.localhost is this machine, whatever its resolver says
+socket.getaddrinfo = lambda host, *more: real("127.0.0.1" if host.endswith("localhost") else host, *more)
 session = requests.Session()
 session.trust_env = False
 session.verify = False
@@ -81,6 +96,12 @@ for my $client (@clients) {
     my $log = substr $own->access_log, $from;
     if ($epa eq 'bound') {
         like $run->{out}, qr/EPA=bound/, "$who: and where it is required" or diag $run->{err};
+        for my $host (grep { $_ ne 'localhost' } sort keys %HOST) {
+            $run = run($environment, @{$before}, "https://$host:$tls/require.pl", @{$after});
+            # a client that says itself that it cannot make this binding is refused like any that makes none
+            my $shown = $run->{err} =~ /unable to pass channel bindings/ ? qr/^401 / : qr/EPA=bound/;
+            like $run->{out}, $shown, "$who: and on $host" or diag $run->{err};
+        }
     }
     else {
         unlike $run->{out}, qr/EPA=/, "$who: not where it is required";
