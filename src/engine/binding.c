@@ -14,6 +14,8 @@ enum { SPN_MAX = 1024 };
 
 static const char prefix[] = "tls-server-end-point:";
 
+enum { PREFIX_LEN = sizeof(prefix) - 1 };
+
 /* The hash of the certificate's signature; MD5 and SHA-1 are replaced by SHA-256 (RFC 5929
  * section 4.1).  NULL: it names none. */
 static const EVP_MD *hash_of(const X509 *cert)
@@ -43,7 +45,7 @@ static X509 *read_pem(const char *pem)
  * little-endian. */
 static bool digest_structure(wa_span data, unsigned char out[WA_BINDING_DIGEST_LEN])
 {
-    unsigned char buf[20 + sizeof(prefix) + EVP_MAX_MD_SIZE];
+    unsigned char buf[20 + PREFIX_LEN + EVP_MAX_MD_SIZE];
     unsigned int n = 0;
     wa_writer w;
 
@@ -55,29 +57,41 @@ static bool digest_structure(wa_span data, unsigned char out[WA_BINDING_DIGEST_L
            && n == WA_BINDING_DIGEST_LEN;
 }
 
-const wa_binding *wa_binding_make(const char *pem, apr_pool_t *pool, const char **error)
+/* NULL, or why there is no binding. */
+static const char *fill(const X509 *cert, unsigned char *data, wa_binding *out)
 {
-    unsigned char *data = apr_palloc(pool, sizeof(prefix) - 1 + EVP_MAX_MD_SIZE);
-    wa_binding *binding = apr_pcalloc(pool, sizeof(*binding));
-    X509 *cert = read_pem(pem);
-    const EVP_MD *hash = cert != NULL ? hash_of(cert) : NULL;
+    const EVP_MD *hash = hash_of(cert);
     unsigned int n = 0;
 
-    *error = NULL;
-    if (cert == NULL) {
-        *error = "the server's certificate cannot be read";
+    memset(out, 0, sizeof(*out));
+    if (hash == NULL) {
+        return NULL;
     }
-    else if (hash != NULL) {
-        memcpy(data, prefix, sizeof(prefix) - 1);
-        if (X509_digest(cert, hash, data + sizeof(prefix) - 1, &n) == 1) {
-            binding->data = wa_span_of(data, sizeof(prefix) - 1 + n);
-        }
-        if (n == 0 || !digest_structure(binding->data, binding->digest)) {
-            *error = "OpenSSL does not provide the hash of the server's certificate, or MD5";
-        }
+    memcpy(data, prefix, PREFIX_LEN);
+    if (X509_digest(cert, hash, data + PREFIX_LEN, &n) == 1) {
+        out->data = wa_span_of(data, PREFIX_LEN + n);
     }
+    return n > 0 && digest_structure(out->data, out->digest)
+               ? NULL
+               : "OpenSSL does not provide the hash of the server's certificate, or MD5";
+}
+
+/* Nothing is left in pool, which is a connection's, when it fails: it may be tried once a
+ * request. */
+const wa_binding *wa_binding_make(const char *pem, apr_pool_t *pool, const char **error)
+{
+    unsigned char data[PREFIX_LEN + EVP_MAX_MD_SIZE];
+    X509 *cert = read_pem(pem);
+    wa_binding binding;
+
+    *error =
+        cert != NULL ? fill(cert, data, &binding) : "the server's certificate cannot be read";
     X509_free(cert);
-    return *error == NULL ? binding : NULL;
+    if (*error != NULL) {
+        return NULL;
+    }
+    binding.data = wa_span_of(apr_pmemdup(pool, data, binding.data.n), binding.data.n);
+    return apr_pmemdup(pool, &binding, sizeof(binding));
 }
 
 static wa_binding_state compare(wa_span sent, const wa_binding *binding)
