@@ -138,10 +138,10 @@ sub slurp {
 sub error_log { return $_[0]->slurp('error.log') }
 sub access_log { return $_[0]->slurp('access.log') }
 
-# logged(LOG, PATTERN): waits up to two seconds for a line: loggers run after the answer is sent.
+# logged(LOG, PATTERN): waits up to ten seconds for a line: loggers run after the answer is sent.
 sub logged {
     my ($self, $name, $pattern) = @_;
-    for (1 .. 40) {
+    for (1 .. 200) {
         return 1 if $self->slurp($name) =~ $pattern;
         sleep 0.05;
     }
