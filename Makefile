@@ -2,6 +2,7 @@
 #
 #   make                     build/mod_winauth.so
 #   make install             into the place apxs names (DESTDIR, LAYOUT=debian|fedora|plain)
+#   make uninstall           takes it away again; a configuration that was edited stays
 #   make deps                installs what is missing to build (Debian, Ubuntu; as root)
 #   make check               unit tests, layers, guards
 #   make test                everything, with real clients (MPM=event|worker|prefork; SAN=address|undefined)
@@ -300,7 +301,7 @@ install: $(MODULE)
 	install -D -m 0644 src/mod_winauth.h $(DESTDIR)$(INCLUDEDIR)/mod_winauth.h
 	@mkdir -p $(dir $(LOADER)) $(dir $(CONF))
 	@if [ -e $(LOADER) ]; then echo "kept $(LOADER)"; else \
-	    { [ $(LAYOUT) != debian ] || echo "# Depends: authn_core authz_core"; \
+	    { [ $(LAYOUT) != debian ] || echo "# Depends: authn_core authz_core authz_user"; \
 	      echo "LoadModule winauth_module $(LIBEXECDIR)/mod_winauth.so"; } >$(LOADER) && \
 	    chmod 0644 $(LOADER) && echo "wrote $(LOADER)"; fi
 	@if [ -e $(CONF) ] && ! cmp -s conf.d/winauth.conf $(CONF); then \
@@ -325,4 +326,4 @@ compile_commands.json: Makefile
 	@echo "wrote $(BUILD)/compile_commands.json"
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,/^$$/p' Makefile
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile

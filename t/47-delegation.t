@@ -343,6 +343,15 @@ END
 
 # --- what can be wrong ----------------------------------------------------------------------------------------
 
+# refused(SERVER, PATTERN, WHAT): httpd -t says so, and it does not start.
+sub refused {
+    my ($server, $pattern, $what) = @_;
+    my ($status, $output) = $server->test_config;
+    isnt $status, 0, "$what: httpd -t";
+    like $output, $pattern, "$what: httpd -t says why";
+    start_fails(@_);
+}
+
 # start_fails(SERVER, PATTERN, WHAT): it has its socket by the time it gives up, so start may have been content.
 sub start_fails {
     my ($server, $pattern, $what) = @_;
@@ -357,17 +366,17 @@ sub start_fails {
     my $server = own($dir);
     mkdir "$server->{dir}/ccaches", 0755;
     chown +(getpwnam $ENV{WA_USER})[2, 3], "$server->{dir}/ccaches" if $> == 0;
-    start_fails($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory of httpd's user alone/, 'others may look into it');
+    refused($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory of httpd's user alone/, 'others may look into it');
 
     $server = own($dir);
     $server->file('ccaches', '');
-    start_fails($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory/, 'a file');
+    refused($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory/, 'a file');
 
     $server = own($dir);
     mkdir "$server->{dir}/other", 0700;
     chown +(getpwnam $ENV{WA_USER})[2, 3], "$server->{dir}/other" if $> == 0;
     symlink 'other', "$server->{dir}/ccaches";
-    start_fails($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory/, 'a link');
+    refused($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory/, 'a link');
 
     $server = own('WinAuthDelegationDir @DIR@/none/ccaches' . "\n");
     start_fails($server, qr/WA0001: WinAuthDelegationDir: \S+ cannot be made: No such file or directory/, 'nowhere to make it');
@@ -375,7 +384,7 @@ sub start_fails {
     if ($> == 0) {
         $server = own($dir);
         mkdir "$server->{dir}/ccaches", 0700;
-        start_fails($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory of httpd's user alone/, "root's own");
+        refused($server, qr/WA0001: WinAuthDelegationDir: \S+ is not a directory of httpd's user alone/, "root's own");
     }
 }
 

@@ -165,7 +165,25 @@ for my $layout (sort keys %layouts) {
     is $status, 0, 'conf.d/winauth.conf without the module: httpd -t' or diag $output;
 }
 
-# Uncommented, what stands there as a default is one.
+# Uncommented, it is a configuration, whichever lines are.
+{
+    my $server = WinAuth::Server->new('');
+    my $text = "Define APACHE_LOG_DIR $server->{dir}\n";
+    my $lines = 0;
+    for (split /\n/, $example) {
+        next unless /^\s*#\s*((?:WinAuth|AuthType|Require|LogFormat|CustomLog|<\/?Location)\b?.*)/;
+        my $line = $1;
+        $line =~ s{/etc/apache2/http\.keytab}{$ENV{WA_KDC}/http.keytab};
+        $line =~ s{/run/apache2/}{$server->{dir}/};
+        $text .= "$line\n";
+        $lines++;
+    }
+    cmp_ok $lines, '>', 25, 'the example has its lines';
+    $server->file('httpd.conf', $server->slurp('httpd.conf') . $text);
+    my ($status, $output) = $server->test_config;
+    is $status, 0, 'conf.d/winauth.conf with all lines uncommented: httpd -t' or diag $output;
+}
+
 {
     my @lines = split /\n/, $example;
     my %seen;

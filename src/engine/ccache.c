@@ -103,6 +103,29 @@ bool wa_ccache_sweep(const char *path)
     return locked || fd < 0;
 }
 
+/* NULL, or why the directory is not owner's alone. */
+static const char *judge_dir(const char *path, const struct stat *st, uid_t owner,
+                             apr_pool_t *pool)
+{
+    return S_ISDIR(st->st_mode) && st->st_uid == owner && (st->st_mode & 077) == 0
+               ? NULL
+               : apr_psprintf(pool, "%s is not a directory of httpd's user alone (mode 0700)",
+                              path);
+}
+
+/* Whoever tries a configuration need not be the one who will start httpd. */
+const char *wa_ccache_check(const char *path, uid_t uid, apr_pool_t *pool)
+{
+    struct stat st;
+    bool ours;
+
+    if (lstat(path, &st) != 0) {
+        return NULL;
+    }
+    ours = geteuid() != 0 && st.st_uid == geteuid();
+    return judge_dir(path, &st, ours ? geteuid() : uid, pool);
+}
+
 const char *wa_ccache_prepare(const char *path, uid_t uid, gid_t gid, apr_pool_t *pool)
 {
     bool made = mkdir(path, 0700) == 0;
@@ -114,17 +137,16 @@ const char *wa_ccache_prepare(const char *path, uid_t uid, gid_t gid, apr_pool_t
         return apr_psprintf(pool, "%s cannot be made: %s", path, strerror(errno));
     }
     fd = open_dir(AT_FDCWD, path);
-    if (geteuid() != 0) {
-        uid = geteuid();
-    }
-    else if (made && fd >= 0 && fchown(fd, uid, gid) != 0) {
+    if (geteuid() == 0 && made && fd >= 0 && fchown(fd, uid, gid) != 0) {
         error =
             apr_psprintf(pool, "%s cannot be given to httpd's user: %s", path, strerror(errno));
     }
-    if (error == NULL
-        && (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != uid || (st.st_mode & 077) != 0)) {
-        error =
-            apr_psprintf(pool, "%s is not a directory of httpd's user alone (mode 0700)", path);
+    memset(&st, 0, sizeof(st));
+    if (fd >= 0) {
+        (void)fstat(fd, &st);
+    }
+    if (error == NULL) {
+        error = judge_dir(path, &st, geteuid() == 0 ? uid : geteuid(), pool);
     }
     if (fd >= 0) {
         close(fd);

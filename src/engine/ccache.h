@@ -25,6 +25,9 @@ typedef struct wa_ccache_dir {
     const char *own;  /* this child's below it, in pchild; NULL: there is none, nothing is kept */
 } wa_ccache_dir;
 
+/* NULL, or in pool why the directory cannot be used, as far as can be told without making one. */
+const char *wa_ccache_check(const char *path, uid_t uid, apr_pool_t *pool);
+
 /* Makes the directory when it is not there, for uid and gid if we are root.  NULL, or in pool why
  * it cannot be used. */
 const char *wa_ccache_prepare(const char *path, uid_t uid, gid_t gid, apr_pool_t *pool);

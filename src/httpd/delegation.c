@@ -39,6 +39,13 @@ static const char *directory_of(const wa_server_config *c, apr_pool_t *pconf)
     return path;
 }
 
+const char *wa_delegation_check(apr_pool_t *pconf, const server_rec *s)
+{
+    const char *path = directory_of(wa_config_of_server(s), pconf);
+
+    return path != NULL ? wa_ccache_check(path, ap_unixd_config.user_id, pconf) : NULL;
+}
+
 const char *wa_delegation_start(apr_pool_t *pconf, server_rec *s)
 {
     directories = apr_hash_make(pconf);

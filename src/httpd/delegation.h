@@ -8,6 +8,9 @@
 #include <ap_mpm.h>
 #include <httpd.h>
 
+/* NULL, or why a server's directory cannot be used; nothing is made. */
+const char *wa_delegation_check(apr_pool_t *pconf, const server_rec *s);
+
 /* Makes the directories of all servers, if the configuration asks for any delegation, and removes
  * what an earlier httpd left there.  NULL, or why one cannot be used: start-up must stop. */
 const char *wa_delegation_start(apr_pool_t *pconf, server_rec *s);

@@ -259,6 +259,8 @@ static void check_channels(workshop *w, apr_pool_t *ptemp)
 /* Also run by "httpd -t": everything that can be found wrong without serving is found here. */
 int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
+    const char *error;
+
     (void)plog;
     wa_utf_init();
     apr_pool_cleanup_register(pconf, NULL, forget_letters, apr_pool_cleanup_null);
@@ -271,6 +273,10 @@ int wa_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     for (; s != NULL; s = s->next) {
         wa_server_config *c = wa_config_of_server(s);
         check_keytab(current, c);
+        error = wa_delegation_check(pconf, s);
+        if (error != NULL) {
+            refuse(current, "WinAuthDelegationDir", error);
+        }
         c->trust = trust_for(current, s, c);
     }
     return current->refused ? HTTP_INTERNAL_SERVER_ERROR : OK;
