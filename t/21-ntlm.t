@@ -176,7 +176,9 @@ for my $case (
     [ [qw(UNICODE LM_KEY)], [qw(UNICODE)] ],
     [ [qw(UNICODE SIGN)], [qw(UNICODE SIGN)] ],
     [ [qw(UNICODE SEAL)], [qw(UNICODE SEAL)] ],
-    [ [qw(UNICODE 56 128)], [qw(UNICODE)] ],
+    [ [qw(UNICODE 56 128)], [qw(UNICODE 56 128)] ],
+    [ [qw(UNICODE SIGN KEY_EXCH)], [qw(UNICODE SIGN KEY_EXCH)] ],
+    [ [qw(UNICODE SEAL KEY_EXCH)], [qw(UNICODE SEAL KEY_EXCH)] ],
     [ [qw(UNICODE SIGN 56 128)], [qw(UNICODE SIGN 56 128)] ],
     [ [qw(UNICODE SEAL 128)], [qw(UNICODE SEAL 128)] ],
     [ [qw(UNICODE VERSION)], [qw(UNICODE VERSION)] ],
@@ -350,6 +352,27 @@ edited('a key exchange without key or MIC', sub { $_[0]{flags} |= flags('KEY_EXC
        mic => 0);
 edited('a key of 8 bytes', sub { $_[0]{flags} |= flags('KEY_EXCH'); $_[0]{key} = 'x' x 8 }, '2148074248 bad-token',
        mic => 0);
+# A key exchange: offered to who asks, and the MIC is made with the key that came.
+my $EXCHANGE = WinAuth::Ntlm::negotiate(flags(qw(UNICODE REQUEST_TARGET NTLM ALWAYS_SIGN ESS SIGN KEY_EXCH 128)), 40);
+for my $case ([ 'right', {}, '' ], [ 'without MIC', { mic => 0 }, '' ],
+              [ 'with another key than the MIC\'s', { edit => sub { substr($_[0]{key}, 3, 1) ^= "\1" } }, '2148074255 bad-mic' ],
+              [ 'without the flag', { edit => sub { $_[0]{flags} &= ~flags('KEY_EXCH') } }, '2148074255 bad-mic' ]) {
+    my ($what, $option, $outcome) = @{$case};
+    $client = connection();
+    @r = $client->login('/w/ntlm/env.pl', WinAuth::Ntlm->new('alice', PW, 'WINAUTH', type1 => $EXCHANGE,
+                                                             exchange => 'a key, 16 bytes.', %{$option}), 'NTLM');
+    if ($outcome) {
+        refused("key exchange, $what", $client, $r[-1], 'NTLM', "- 401 1 $outcome");
+    }
+    else {
+        is identity($r[-1]), 'WINAUTH\\alice NTLM NTLM', "key exchange, $what";
+    }
+}
+$client = connection();
+@r = $client->login('/w/ntlm/env.pl', WinAuth::Ntlm->new('alice', PW, 'WINAUTH', type1 => $EXCHANGE,
+                                                         edit => sub { $_[0]{flags} &= ~flags('KEY_EXCH') }), 'NTLM');
+is identity($r[-1]), 'WINAUTH\\alice NTLM NTLM', 'key exchange, offered and not made use of';
+
 edited('half a character', sub { $_[0]{user} .= 'x' }, '2148074248 bad-token');
 edited('a name with NUL', sub { $_[0]{user} .= "\0\0" }, '2148074248 bad-token');
 
@@ -362,7 +385,7 @@ my $type3 = $login->step($old);
 my $other = connection();
 $r = $other->get('/w/ntlm/env.pl', Authorization => "NTLM $type3");
 refused('a type-3 on another connection', $other, $r, 'NTLM', '- 401 1 2148074248 out-of-sequence');
-asked($client, $usual);
+asked($client, $usual | flags(qw(SIGN KEY_EXCH)));
 $r = $client->get('/w/ntlm/env.pl', Authorization => "NTLM $type3");
 refused('the answer to an older challenge', $client, $r, 'NTLM', '- 401 1 2148074252 bad-password');
 $r = $client->get('/w/ntlm/env.pl', Authorization => "NTLM $type3");
@@ -476,6 +499,21 @@ for my $case (
         my $raw = decode_base64($_[0]);
         my $flags = unpack 'V', substr $raw, index($raw, "NTLMSSP\0" . pack('V', 3)) + 60, 4;
         return inner(inner($_[0], 60, pack 'V', $flags | flags('KEY_EXCH')), 52, pack 'vv', 0, 0);
+    }, '2148074248 bad-token' ],
+    (map {
+        my $length = $_;
+        [ "a key of $length bytes where one of 16 was promised", sub {
+            my $raw = decode_base64($_[0]);
+            my $at = index $raw, "NTLMSSP\0" . pack 'V', 3;
+            my $flags = unpack 'V', substr $raw, $at + 60, 4;
+            die "no key exchange\n" unless $flags & flags('KEY_EXCH');
+            return inner(inner($_[0], 60, pack 'V', $flags & ~flags('KEY_EXCH')), 52, pack 'vv', $length, $length);
+        }, '2148074248 bad-token' ]
+    } 0, 1, 8, 15),
+    [ 'another encoding than was agreed', sub {
+        my $raw = decode_base64($_[0]);
+        my $flags = unpack 'V', substr $raw, index($raw, "NTLMSSP\0" . pack('V', 3)) + 60, 4;
+        return inner($_[0], 60, pack 'V', $flags & ~flags('UNICODE') | flags('OEM'));
     }, '2148074248 bad-token' ],
     [ 'a name outside of the message', sub { inner($_[0], 36, pack 'vvV', 10, 10, 60_000) }, '2148074248 bad-token' ],
     [ 'NTLMv1', sub { inner($_[0], 20, pack 'vv', 24, 24) }, '2148074252 ntlmv1-refused' ],

@@ -199,8 +199,9 @@ wa_reason wa_ntlm_parse_authenticate(wa_span message, wa_ntlm_authenticate *out)
     return r.bad ? WA_REASON_BAD_TOKEN : judge_shape(message, out);
 }
 
-/* [MS-NLMP] 3.2.5.1.1 and the echo rules of 2.2.2.5.  KEY_EXCH is not offered: no session key is
- * used for anything but the MIC.  LOCAL_CALL and DATAGRAM are never set. */
+/* [MS-NLMP] 3.2.5.1.1 and the echo rules of 2.2.2.5.  Of the keys only the MIC's is ever used,
+ * but clients that want strong ones give up where they are not offered: 56 and 128 are echoed by
+ * themselves, too, as Windows does.  LOCAL_CALL and DATAGRAM are never set. */
 static uint32_t challenge_flags(uint32_t asked)
 {
     uint32_t flags = WA_NTLM_REQUEST_TARGET | WA_NTLM_NTLM | WA_NTLM_ALWAYS_SIGN
@@ -208,8 +209,9 @@ static uint32_t challenge_flags(uint32_t asked)
 
     flags |= asked & WA_NTLM_UNICODE ? WA_NTLM_UNICODE : WA_NTLM_OEM;
     flags |= asked & (WA_NTLM_SIGN | WA_NTLM_SEAL | WA_NTLM_ESS | WA_NTLM_VERSION);
-    if (asked & (WA_NTLM_SIGN | WA_NTLM_SEAL)) {
-        flags |= asked & (WA_NTLM_56 | WA_NTLM_128);
+    flags |= asked & (WA_NTLM_56 | WA_NTLM_128);
+    if (asked & (WA_NTLM_SIGN | WA_NTLM_SEAL)) { /* without them there is nothing to use it for */
+        flags |= asked & WA_NTLM_KEY_EXCH;
     }
     return flags;
 }

@@ -29,6 +29,7 @@ typedef struct gss_exchange {
     gss_ctx_id_t ctx;
     bool has_nonce; /* gss-ntlmssp's challenge is out, nonce is its */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
+    uint32_t offered; /* and its flags */
     bool krb5_proposed;
     bool judged; /* our authority found the NTLM message inside right: account is set */
     wa_account account;
@@ -136,6 +137,16 @@ static wa_reason judge(gss_exchange *x, const wa_logon *logon, apr_pool_t *pool,
     return ruling.reason;
 }
 
+/* gss-ntlmssp 1.2.0 reads a message by the flags of its own challenge, whatever the message says:
+ * it dies where that promises a key and none is there, and would take names for what they are
+ * not. */
+static bool keeps_promises(const gss_exchange *x, const wa_ntlm_authenticate *message)
+{
+    return ((x->offered ^ message->flags) & WA_NTLM_UNICODE) == 0
+           && ((x->offered & WA_NTLM_KEY_EXCH) == 0
+               || message->session_key.n == WA_NTLM_HASH_LEN);
+}
+
 static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *pool,
                                     wa_step *out)
 {
@@ -151,7 +162,8 @@ static wa_reason check_authenticate(gss_exchange *x, wa_span inner, apr_pool_t *
     if (reason != WA_REASON_OK) {
         return reason;
     }
-    if (!wa_logon_read(&message, x->nonce, x->base.pool, &logon)) {
+    if (!keeps_promises(x, &message)
+        || !wa_logon_read(&message, x->nonce, x->base.pool, &logon)) {
         return WA_REASON_BAD_TOKEN;
     }
     wa_binding_read_ntlm(&message, x->base.binding, x->base.pool, &x->evidence);
@@ -186,10 +198,9 @@ static void note_challenge(gss_exchange *x, wa_span out_token)
 {
     wa_spnego_resp resp;
     wa_span nonce;
-    uint32_t flags;
 
     if (x->kind == WA_GSSCRED_SPNEGO_NTLM && wa_spnego_parse_resp(out_token, &resp)
-        && wa_ntlm_parse_challenge(resp.response_token, &nonce, &flags)) {
+        && wa_ntlm_parse_challenge(resp.response_token, &nonce, &x->offered)) {
         memcpy(x->nonce, nonce.p, sizeof(x->nonce));
         x->has_nonce = true;
     }

@@ -18,6 +18,7 @@ typedef struct ntlm_exchange {
     wa_span negotiate; /* message 1, exactly; empty before leg one */
     wa_span challenge; /* message 2, exactly */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
+    uint32_t offered; /* flags of message 2 */
     unsigned legs;
 } ntlm_exchange;
 
@@ -39,6 +40,7 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
     wa_ntlm_negotiate negotiate;
     wa_ntlm_target target;
     const char *detail = NULL;
+    wa_span ignored;
     wa_reason reason;
     wa_writer w;
 
@@ -61,6 +63,7 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
     }
     x->negotiate = keep(x->base.pool, token);
     x->challenge = keep(x->base.pool, wa_span_of(w.p, w.n));
+    (void)wa_ntlm_parse_challenge(x->challenge, &ignored, &x->offered);
     out->verdict = WA_VERDICT_CONTINUE;
     out->reason = WA_REASON_HANDSHAKE;
     out->token = x->challenge;
@@ -86,6 +89,18 @@ static void succeed(ntlm_exchange *x, const wa_ntlm_authenticate *message,
     out->identity = identity;
 }
 
+static bool mic_is_right(const ntlm_exchange *x, const wa_ntlm_authenticate *message,
+                         const wa_ruling *ruling, wa_span token, apr_pool_t *pool)
+{
+    unsigned char key[WA_NTLM_HASH_LEN];
+    bool right;
+
+    wa_ntlmhash_exported_key(message, ruling->session_key, key);
+    right = wa_ntlmhash_mic(key, x->negotiate, x->challenge, token, pool);
+    wa_secret_wipe(key, sizeof(key));
+    return right;
+}
+
 static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step *out)
 {
     wa_ntlm_authenticate message;
@@ -97,9 +112,9 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
         wa_step_fail(out, WA_VERDICT_FAILED, reason, "NTLM AUTHENTICATE refused by its shape");
         return;
     }
-    /* we offer no key exchange, so a client that does one anyway holds another session key than
-     * we */
-    if ((message.flags & WA_NTLM_KEY_EXCH) != 0 && message.has_mic) {
+    /* whether a client that does what was not offered makes its MIC with that key, nobody knows
+     */
+    if ((message.flags & ~x->offered & WA_NTLM_KEY_EXCH) != 0 && message.has_mic) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "key exchange was not offered");
         return;
     }
@@ -112,8 +127,7 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
     if (ruling.verdict != WA_VERDICT_DONE) {
         wa_step_fail(out, ruling.verdict, ruling.reason, typed_name(&logon, ruling.detail, pool));
     }
-    else if (message.has_mic
-             && !wa_ntlmhash_mic(ruling.session_key, x->negotiate, x->challenge, token, pool)) {
+    else if (message.has_mic && !mic_is_right(x, &message, &ruling, token, pool)) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_MIC, typed_name(&logon, NULL, pool));
     }
     else {

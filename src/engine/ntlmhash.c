@@ -1,3 +1,7 @@
+/* RC4 is MS-NLMP's word for it, and protects nothing here that the MIC does not.  OpenSSL's other
+ * way to it is a module that need not be installed. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "engine/ntlmhash.h"
 
 #include "core/utf.h"
@@ -5,6 +9,7 @@
 #include <apr_md4.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rc4.h>
 #include <string.h>
 
 enum { PASSWORD_MAX_UTF16 = 512 };
@@ -89,7 +94,21 @@ bool wa_ntlmhash_verify(const unsigned char nt_hash[WA_NTLM_HASH_LEN],
                && verify_with(nt_hash, challenge, message, none, session_key));
 }
 
-bool wa_ntlmhash_mic(const unsigned char session_key[WA_NTLM_HASH_LEN], wa_span negotiate,
+void wa_ntlmhash_exported_key(const wa_ntlm_authenticate *message,
+                              const unsigned char base_key[WA_NTLM_HASH_LEN],
+                              unsigned char out[WA_NTLM_HASH_LEN])
+{
+    RC4_KEY rc4;
+
+    memcpy(out, base_key, WA_NTLM_HASH_LEN);
+    if ((message->flags & WA_NTLM_KEY_EXCH) != 0 && message->session_key.n == WA_NTLM_HASH_LEN) {
+        RC4_set_key(&rc4, WA_NTLM_HASH_LEN, base_key);
+        RC4(&rc4, WA_NTLM_HASH_LEN, message->session_key.p, out);
+        wa_secret_wipe((unsigned char *)&rc4, sizeof(rc4));
+    }
+}
+
+bool wa_ntlmhash_mic(const unsigned char exported_key[WA_NTLM_HASH_LEN], wa_span negotiate,
                      wa_span challenge, wa_span authenticate, apr_pool_t *pool)
 {
     unsigned char expected[WA_NTLM_HASH_LEN];
@@ -107,6 +126,6 @@ bool wa_ntlmhash_mic(const unsigned char session_key[WA_NTLM_HASH_LEN], wa_span 
     wa_writer_bytes(&w, challenge.p, challenge.n);
     wa_writer_bytes(&w, authenticate.p, authenticate.n);
     memset(data + negotiate.n + challenge.n + WA_NTLM_MIC_OFFSET, 0, WA_NTLM_HASH_LEN);
-    return !w.bad && hmac_md5(session_key, data, total, expected)
+    return !w.bad && hmac_md5(exported_key, data, total, expected)
            && wa_secret_equal(expected, mic.p, WA_NTLM_HASH_LEN);
 }

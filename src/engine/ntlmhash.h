@@ -18,9 +18,16 @@ bool wa_ntlmhash_verify(const unsigned char nt_hash[WA_NTLM_HASH_LEN],
                         const wa_ntlm_authenticate *message,
                         unsigned char session_key[WA_NTLM_HASH_LEN]);
 
+/* The ExportedSessionKey, with which the MIC is made: what the client has sent under the
+ * SessionBaseKey where there is a key exchange, else that key itself.  Source: [MS-NLMP]
+ * 3.2.5.1.2. */
+void wa_ntlmhash_exported_key(const wa_ntlm_authenticate *message,
+                              const unsigned char base_key[WA_NTLM_HASH_LEN],
+                              unsigned char out[WA_NTLM_HASH_LEN]);
+
 /* Verifies the MIC of an AUTHENTICATE over the three messages exactly as they went over the wire.
  * False also when authenticate is too short to hold one. */
-bool wa_ntlmhash_mic(const unsigned char session_key[WA_NTLM_HASH_LEN], wa_span negotiate,
+bool wa_ntlmhash_mic(const unsigned char exported_key[WA_NTLM_HASH_LEN], wa_span negotiate,
                      wa_span challenge, wa_span authenticate, apr_pool_t *pool);
 
 #endif

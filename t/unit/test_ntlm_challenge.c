@@ -119,8 +119,7 @@ static void build_plain(void)
             "a CHALLENGE for Windows 10 decodes")) {
         return;
     }
-    is_int(c.flags, 0xa2898235u,
-           "its flags: no KEY_EXCH, no LM_KEY, TARGET_INFO and TARGET_TYPE_DOMAIN");
+    is_int(c.flags, 0xe2898235u, "its flags: as Windows answers it");
     is_bytes(c.nonce, 8, nonce, 8, "the server challenge");
     is_bytes(c.reserved, 8, "\0\0\0\0\0\0\0\0", 8, "eight reserved zeros");
     is_bytes(c.version, 8, "\x0a\0\0\0\0\0\0\x0f", 8, "a version of NTLMSSP revision 15");
@@ -266,10 +265,10 @@ static void flag_echo(void)
 {
     static const uint32_t bits[] = {
         WA_NTLM_UNICODE, WA_NTLM_OEM, WA_NTLM_SIGN, WA_NTLM_SEAL,    WA_NTLM_LM_KEY,
-        WA_NTLM_ESS,     WA_NTLM_56,  WA_NTLM_128,  WA_NTLM_VERSION,
+        WA_NTLM_ESS,     WA_NTLM_56,  WA_NTLM_128,  WA_NTLM_VERSION, WA_NTLM_KEY_EXCH,
     };
     enum { BITS = sizeof(bits) / sizeof(bits[0]) };
-    enum { ALWAYS, CHARSET, SIGN, SEAL, LMKEY, ESS, WIDTH, VERSION, NEVER, RULES };
+    enum { ALWAYS, CHARSET, SIGN, SEAL, LMKEY, ESS, WIDTH, KEYEXCH, VERSION, NEVER, RULES };
     static const char *const rules[RULES] = {
         "REQUEST_TARGET, NTLM, ALWAYS_SIGN, TARGET_INFO and TARGET_TYPE_DOMAIN always",
         "UNICODE if asked, else OEM, never both",
@@ -277,9 +276,10 @@ static void flag_echo(void)
         "SEAL iff asked",
         "LM_KEY never, so ESS wins over it",
         "ESS iff asked",
-        "56 and 128 if asked together with SIGN or SEAL, else not",
+        "56 and 128 iff asked",
+        "KEY_EXCH if asked together with SIGN or SEAL, else not",
         "VERSION iff asked",
-        "nothing else: no LOCAL_CALL, DATAGRAM, KEY_EXCH, ANONYMOUS, TARGET_TYPE_SERVER",
+        "nothing else: no LOCAL_CALL, DATAGRAM, ANONYMOUS, TARGET_TYPE_SERVER",
     };
     uint32_t always = 0x00000004u | 0x00000200u | 0x00008000u | 0x00800000u | 0x00010000u;
     int wrong[RULES] = { 0 };
@@ -288,22 +288,22 @@ static void flag_echo(void)
 
     for (combination = 0; combination < 1u << BITS; combination++) {
         uint32_t asked = 0;
-        uint32_t got, width;
+        uint32_t got;
         for (i = 0; i < BITS; i++) {
             asked |= combination >> i & 1 ? bits[i] : 0;
         }
         got = answer_to(asked);
-        width = asked & 0x30u ? asked & 0xa0000000u : 0;
         wrong[ALWAYS] += (got & always) != always;
         wrong[CHARSET] += (got & 3u) != (asked & 1u ? 1u : 2u);
         wrong[SIGN] += (got & 0x10u) != (asked & 0x10u);
         wrong[SEAL] += (got & 0x20u) != (asked & 0x20u);
         wrong[LMKEY] += (got & 0x80u) != 0;
         wrong[ESS] += (got & 0x80000u) != (asked & 0x80000u);
-        wrong[WIDTH] += (got & 0xa0000000u) != width;
+        wrong[WIDTH] += (got & 0xa0000000u) != (asked & 0xa0000000u);
+        wrong[KEYEXCH] += (got & 0x40000000u) != (asked & 0x30u ? asked & 0x40000000u : 0);
         wrong[VERSION] += (got & 0x02000000u) != (asked & 0x02000000u);
         wrong[NEVER] +=
-            (got & ~(always | 3u | 0x30u | 0x80000u | 0xa0000000u | 0x02000000u)) != 0;
+            (got & ~(always | 3u | 0x30u | 0x80000u | 0xe0000000u | 0x02000000u)) != 0;
     }
     for (i = 0; i < RULES; i++) {
         is_int(wrong[i], 0, "flags: %s", rules[i]);
@@ -313,7 +313,7 @@ static void flag_echo(void)
 /* Every single bit, alone and with everything: the forbidden ones never come back. */
 static void flag_never(void)
 {
-    uint32_t allowed = 0xa0000000u | 0x02000000u | 0x00800000u | 0x00080000u | 0x00010000u
+    uint32_t allowed = 0xe0000000u | 0x02000000u | 0x00800000u | 0x00080000u | 0x00010000u
                        | 0x00008000u | 0x00000200u | 0x00000037u;
     int bit;
     int wrong = 0;
@@ -323,13 +323,13 @@ static void flag_never(void)
         wrong += (answer_to(~((uint32_t)1 << bit) | 1u) & ~allowed) != 0;
     }
     is_int(wrong, 0, "no bit asked for brings one that is not ours to set");
-    is_int(answer_to(0xffffffffu)
-               & (WA_NTLM_LOCAL_CALL | WA_NTLM_DATAGRAM | WA_NTLM_KEY_EXCH | WA_NTLM_ANONYMOUS
-                  | WA_NTLM_TARGET_SERVER),
-           0, "not even when all are asked for");
-    is_int(answer_to(0xffffffffu), (long long)0xa2898235u, "all asked for");
-    is_int(answer_to(0xe20882b7u), (long long)0xa2898235u, "Windows 10 asked");
-    is_int(answer_to(0xa2088207u), 0x02898205LL, "Windows XP asked");
+    is_int(
+        answer_to(0xffffffffu)
+            & (WA_NTLM_LOCAL_CALL | WA_NTLM_DATAGRAM | WA_NTLM_ANONYMOUS | WA_NTLM_TARGET_SERVER),
+        0, "not even when all are asked for");
+    is_int(answer_to(0xffffffffu), (long long)0xe2898235u, "all asked for");
+    is_int(answer_to(0xe20882b7u), (long long)0xe2898235u, "Windows 10 asked");
+    is_int(answer_to(0xa2088207u), (long long)0xa2898205u, "a browser on Windows asked");
     is_int(answer_to(0x00008206u), 0x00818206LL, "an OEM client asked");
 }
 

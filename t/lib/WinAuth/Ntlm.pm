@@ -73,8 +73,26 @@ sub hmac_md5 {
     return md5(($key ^ "\x5c" x 64) . md5(($key ^ "\x36" x 64) . $data));
 }
 
-# new(USER, PASSWORD, DOMAIN, type1 => BYTES, oem => 1, mic => 0, pairs => [ [ID, BYTES]... ], edit => CODE): a
-# client; pairs are added to the server's.  CODE gets the
+# RC4, with which a key exchange hides the key.
+sub rc4 {
+    my ($key, $data) = @_;
+    my ($j, @state) = (0, 0 .. 255);
+    for my $i (0 .. 255) {
+        $j = ($j + $state[$i] + ord substr $key, $i % length $key, 1) % 256;
+        @state[ $i, $j ] = @state[ $j, $i ];
+    }
+    my ($x, $y) = (0, 0);
+    return join '', map {
+        $x = ($x + 1) % 256;
+        $y = ($y + $state[$x]) % 256;
+        @state[ $x, $y ] = @state[ $y, $x ];
+        chr(ord($_) ^ $state[ ($state[$x] + $state[$y]) % 256 ]);
+    } split //, $data;
+}
+
+# new(USER, PASSWORD, DOMAIN, type1 => BYTES, oem => 1, mic => 0, exchange => KEY, pairs => [ [ID, BYTES]... ], edit => CODE): a
+# client; pairs are added to the server's.  With exchange it
+# sends that key of 16 bytes for the MIC; its type-1 must ask for it.  CODE gets the
 # fields of the type-3 { lm, nt, domain, user, workstation, key, flags } before it is put together, the NTLMv2
 # hash and the server's challenge.
 sub new {
@@ -118,10 +136,15 @@ sub authenticate {
     my %field = (lm => "\0" x 24, nt => $proof . $blob, domain => $text->($self->{domain}),
                  user => $text->($self->{user}), workstation => $text->('CLIENT'), key => '',
                  flags => $challenge->{flags});
+    my $exported = hmac_md5($key, $proof);
+    if ($self->{exchange}) {
+        $field{key} = rc4($exported, $self->{exchange});
+        $exported = $self->{exchange};
+    }
     $self->{edit}->(\%field, $key, $challenge->{nonce}) if $self->{edit};
     my $message = type3(\%field);
     if ($self->{mic}) {
-        substr $message, 72, 16, hmac_md5(hmac_md5($key, $proof), $self->{type1} . $type2 . $message);
+        substr $message, 72, 16, hmac_md5($exported, $self->{type1} . $type2 . $message);
     }
     return $message;
 }
