@@ -46,6 +46,7 @@ static void register_hooks(apr_pool_t *pool)
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(wa_request_admitted, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(wa_request_shield, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_filter(wa_request_begun, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_insert_error_filter(wa_answer_settle, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     /* before every logger: an intermediate leg is none of their business */

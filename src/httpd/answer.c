@@ -114,11 +114,31 @@ static void log_reason(request_rec *r, const wa_reason_row *row, const char *det
 }
 
 /* mod_http2 turns this into RST_STREAM(HTTP_1_1_REQUIRED), and the client comes back over
- * HTTP/1.1. */
+ * HTTP/1.1.  Of a look for an index mod_dir keeps the status alone. */
 static int reset_stream(request_rec *r)
 {
-    apr_table_setn(r->notes, "ssl-renegotiate-forbidden", "verify-client");
+    apr_table_setn(wa_channel_top(r)->notes, "ssl-renegotiate-forbidden", "verify-client");
     return HTTP_FORBIDDEN;
+}
+
+/* Of a refusal; one for a reason that is none is a bug, and still a refusal. */
+static int status_of(request_rec *r, wa_reason reason)
+{
+    if (reason == WA_REASON_HTTP11_REQUIRED) {
+        return reset_stream(r);
+    }
+    switch (wa_reason_get(reason)->answer) {
+    case WA_ANSWER_BAD_REQUEST:
+        return HTTP_BAD_REQUEST;
+    case WA_ANSWER_FORBIDDEN:
+        return HTTP_FORBIDDEN;
+    case WA_ANSWER_UNAVAILABLE:
+        return HTTP_SERVICE_UNAVAILABLE;
+    case WA_ANSWER_DENY:
+    case WA_ANSWER_PASS:
+        break;
+    }
+    return wa_channel_role(r)->status;
 }
 
 /* Why there is nothing to offer, for the administrator. */
@@ -160,27 +180,21 @@ static int deny(request_rec *r)
 int wa_answer_refuse(request_rec *r, wa_reason reason, const char *detail)
 {
     const wa_reason_row *row = wa_reason_get(reason);
+    int status;
 
     log_reason(r, row, detail);
     wa_publish_reason(r, reason);
     if (row->loud != WA_LOUD_QUIET) {
         apr_atomic_inc32(&wa_commons_shared()->refusals);
     }
-    if (reason == WA_REASON_HTTP11_REQUIRED) {
-        return reset_stream(r);
-    }
-    switch (row->answer) {
-    case WA_ANSWER_BAD_REQUEST:
-        return HTTP_BAD_REQUEST;
-    case WA_ANSWER_FORBIDDEN:
-        return HTTP_FORBIDDEN;
-    case WA_ANSWER_UNAVAILABLE:
-        return HTTP_SERVICE_UNAVAILABLE;
-    case WA_ANSWER_DENY:
-    case WA_ANSWER_PASS: /* a refusal for a reason that is none is a bug, and still a refusal */
-        break;
-    }
-    return deny(r);
+    status = status_of(r, reason);
+    return status == wa_channel_role(r)->status ? deny(r) : status;
+}
+
+int wa_answer_again(request_rec *r, wa_reason reason)
+{
+    wa_publish_reason(r, reason);
+    return status_of(r, reason);
 }
 
 static const char *challenge(request_rec *r, wa_scheme scheme, wa_span token)
@@ -225,7 +239,7 @@ static int drain(request_rec *r, apr_int64_t limit)
     return seen <= limit ? OK : DONE;
 }
 
-int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free)
+int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token)
 {
     const wa_role *role = wa_channel_role(r);
     wa_request *record = wa_publish_record(r);
@@ -238,29 +252,10 @@ int wa_answer_leg(request_rec *r, wa_scheme scheme, wa_span token, bool is_free)
     apr_table_unset(r->err_headers_out, role->challenge);
     apr_table_setn(r->err_headers_out, role->challenge, challenge(r, scheme, token));
     ap_custom_response(wa_channel_top(r), role->status, leg_body); /* and no ErrorDocument */
-    if (is_free) {
-        r->connection->keepalives--; /* so it costs nothing of MaxKeepAliveRequests */
-    }
     record->leg = true;
     record->hidden = !wa_dir_log_handshake(wa_config_of_request(r));
     wa_publish_reason(r, WA_REASON_HANDSHAKE);
     return role->status;
-}
-
-/* A login's answer that is a 401 (or 407) all the same is the application's or authorization's
- * word. It must name a scheme and must not carry the proof of a login: the offers, unless the
- * application makes its own. */
-static void settle_refusal(request_rec *r, const char *header)
-{
-    const char *ours = apr_table_get(r->err_headers_out, header);
-
-    if (ours != NULL && strchr(ours, ' ') == NULL) {
-        return; /* offered already */
-    }
-    apr_table_unset(r->err_headers_out, header);
-    if (apr_table_get(r->headers_out, header) == NULL) {
-        wa_answer_offer(r);
-    }
 }
 
 static int add_line(void *lines, const char *header, const char *value)
@@ -279,22 +274,49 @@ apr_array_header_t *wa_answer_lines(request_rec *r, apr_pool_t *pool)
     return lines->nelts > 0 ? lines : NULL;
 }
 
+static void put_lines(request_rec *r, const char *header, const apr_array_header_t *lines,
+                      const char *but)
+{
+    int i;
+
+    for (i = 0; lines != NULL && i < lines->nelts; i++) {
+        const char *line = APR_ARRAY_IDX(lines, i, const char *);
+        if (but == NULL || strcmp(line, but) != 0) {
+            apr_table_addn(r->err_headers_out, header, line);
+        }
+    }
+}
+
+/* A login's answer that is a 401 (or 407) all the same is the application's or authorization's
+ * word. It must name a scheme and must not carry the proof of a login: the offers, unless there
+ * are some already, or the application makes its own.  What it makes is kept where headers_out is
+ * sent, which an error page of httpd's does not do. */
+static void settle_refusal(request_rec *r, const wa_request *record, bool sends_headers_out)
+{
+    const char *header = wa_channel_role(r)->challenge;
+    const apr_array_header_t *lines = wa_answer_lines(r, r->pool);
+
+    if (record->final_line != NULL) {
+        apr_table_unset(r->err_headers_out, header);
+        put_lines(r, header, lines, record->final_line);
+    }
+    if (apr_table_get(r->err_headers_out, header) == NULL
+        && (!sends_headers_out || apr_table_get(r->headers_out, header) == NULL)) {
+        wa_answer_offer(r);
+    }
+}
+
 /* mod_dir answers with the status of its look for an index and keeps the headers only where there
  * was one name to look for. */
 static void restore_lines(request_rec *r, const wa_request *record, const char *header)
 {
-    int i;
-
-    if (record->lines == NULL || apr_table_get(r->err_headers_out, header) != NULL
-        || apr_table_get(r->headers_out, header) != NULL) {
-        return;
-    }
-    for (i = 0; i < record->lines->nelts; i++) {
-        apr_table_addn(r->err_headers_out, header, APR_ARRAY_IDX(record->lines, i, const char *));
+    if (apr_table_get(r->err_headers_out, header) == NULL
+        && apr_table_get(r->headers_out, header) == NULL) {
+        put_lines(r, header, record->lines, NULL);
     }
 }
 
-void wa_answer_settle(request_rec *r)
+static void settle_answer(request_rec *r, bool sends_headers_out)
 {
     const wa_role *role = wa_channel_role(r);
     const wa_request *record = wa_publish_find(r);
@@ -308,7 +330,7 @@ void wa_answer_settle(request_rec *r)
         }
     }
     else if (r->status == role->status) {
-        settle_refusal(r, role->challenge);
+        settle_refusal(r, record, sends_headers_out);
     }
     else if (record->final_line != NULL) {
         /* exactly this line: an application's own would be a second one with data, and httpd
@@ -318,10 +340,29 @@ void wa_answer_settle(request_rec *r)
     }
 }
 
+void wa_answer_settle(request_rec *r)
+{
+    settle_answer(r, false);
+}
+
+/* The error page for a login's 401 may stand where nobody is asked for one.  It has its error
+ * headers from the request it stands for. */
+void wa_answer_settle_origin(request_rec *r)
+{
+    request_rec *from = r->prev;
+    const wa_request *record = from != NULL ? wa_publish_find(from) : NULL;
+
+    if (record != NULL && record->identity != NULL
+        && from->status == wa_channel_role(from)->status
+        && from->err_headers_out == r->err_headers_out) {
+        settle_refusal(from, record, false);
+    }
+}
+
 /* The same for an answer that is no error of httpd's: a CGI program's or a back end's. */
 static apr_status_t settle_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    wa_answer_settle(f->r);
+    settle_answer(f->r, true);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }

@@ -44,7 +44,7 @@ wa_slot *wa_slot_make(const request_rec *r)
 
 void wa_slot_drop(wa_slot *slot)
 {
-    wa_slot empty = { .state = WA_STATE_NONE, .legs = slot->legs };
+    wa_slot empty = { .state = WA_STATE_NONE, .legs = slot->legs, .refund = slot->refund };
 
     if (slot->pool != NULL) {
         apr_pool_destroy(slot->pool);

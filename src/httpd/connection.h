@@ -20,6 +20,7 @@ typedef struct wa_slot {
     wa_state state;
     wa_scheme scheme;        /* of the headers the exchange runs in */
     unsigned legs;           /* intermediate ones since the last login; survives wa_slot_drop */
+    bool refund;             /* the last leg is still counted as a request; likewise */
     const wa_trust *trust;   /* under which it runs or ran */
     wa_engine *engine;       /* != NULL iff an exchange is open */
     wa_handshake *handshake; /* in pool; != NULL iff an exchange waits for its client */

@@ -8,6 +8,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include <stdint.h>
 #include <string.h>
 #include <util_filter.h>
 
@@ -16,9 +17,33 @@ APLOG_USE_MODULE(winauth);
 
 static ap_filter_rec_t *persistence_filter;
 
+/* Stands for the record of a request that has none, and whose page is being made. */
+static const wa_request begun = { .begun = true };
+
 wa_request *wa_publish_find(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, &winauth_module);
+    wa_request *record = ap_get_module_config(r->request_config, &winauth_module);
+
+    return record != &begun ? record : NULL;
+}
+
+void wa_publish_begin(request_rec *r)
+{
+    wa_request *record = wa_publish_find(r);
+
+    if (record != NULL) {
+        record->begun = true;
+    }
+    else {
+        ap_set_module_config(r->request_config, &winauth_module, (void *)(uintptr_t)&begun);
+    }
+}
+
+bool wa_publish_has_begun(const request_rec *r)
+{
+    const wa_request *record = ap_get_module_config(r->request_config, &winauth_module);
+
+    return record != NULL && record->begun;
 }
 
 wa_request *wa_publish_record(request_rec *r)
@@ -27,6 +52,7 @@ wa_request *wa_publish_record(request_rec *r)
 
     if (record == NULL) {
         record = apr_pcalloc(r->pool, sizeof(*record));
+        record->begun = wa_publish_has_begun(r);
         ap_set_module_config(r->request_config, &winauth_module, record);
     }
     return record;
@@ -202,6 +228,40 @@ static void forget_identity(const request_rec *r)
     }
 }
 
+/* Whatever else waits for the end of a request has its turn: modules that count requests, say.
+ * Only what writes the access log does not. */
+static int log_elsewhere(request_rec *r)
+{
+    const apr_array_header_t *hooks = ap_hook_get_log_transaction();
+    int status = OK;
+    int i;
+
+    for (i = 0; i < hooks->nelts && (status == OK || status == DECLINED); i++) {
+        const ap_LINK_log_transaction_t *hook =
+            &APR_ARRAY_IDX(hooks, i, ap_LINK_log_transaction_t);
+        if (hook->pFunc != wa_publish_log && strcmp(hook->szName, "mod_log_config.c") != 0) {
+            status = hook->pFunc(r);
+        }
+    }
+    return DONE;
+}
+
+static const request_rec *last_of(const request_rec *r)
+{
+    while (r->next != NULL) {
+        r = r->next;
+    }
+    return r;
+}
+
+/* Nothing but a leg: not a page on whose way one was met. */
+static bool is_hidden_leg(const request_rec *r)
+{
+    const wa_request *record = wa_publish_find(r);
+
+    return record != NULL && record->hidden && r->status == wa_channel_role(r)->status;
+}
+
 /* log_transaction, before every logger.  After an internal redirect the loggers look at the last
  * request of the chain, whose variables were renamed: they are set there again. */
 int wa_publish_log(request_rec *r)
@@ -213,10 +273,8 @@ int wa_publish_log(request_rec *r)
     if (record == NULL && r->next == NULL) {
         return DECLINED;
     }
-    /* nothing but the leg itself: not a page on whose way a leg was met */
-    if (record != NULL && record->hidden && r->next == NULL
-        && r->status == wa_channel_role(r)->status) {
-        return DONE;
+    if (is_hidden_leg(last_of(r))) {
+        return log_elsewhere(r);
     }
     while (last->next != NULL) {
         forget_identity(last);

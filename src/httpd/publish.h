@@ -22,11 +22,16 @@ typedef struct wa_request {
     bool counted;                /* it, or a part of it, was served by the connection's login */
     bool leg;                    /* an intermediate leg */
     bool hidden;                 /* not to be logged */
+    bool begun;                  /* the page is being made */
     bool bound;                  /* this request's exchange left a login on the connection */
 } wa_request;
 
 /* The record of r, or NULL. */
 wa_request *wa_publish_find(const request_rec *r);
+
+/* Notes that r's page is being made from now on; and whether it is.  Costs no memory. */
+void wa_publish_begin(request_rec *r);
+bool wa_publish_has_begun(const request_rec *r);
 
 /* The same, made if need be. */
 wa_request *wa_publish_record(request_rec *r);

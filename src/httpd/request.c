@@ -16,6 +16,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include <http_request.h>
 #include <string.h>
 #include <strings.h>
 
@@ -138,6 +139,16 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
     return OK;
 }
 
+/* A leg costs nothing of MaxKeepAliveRequests.  Of a connection's first request that is settled
+ * with the next one: while nothing is counted, httpd takes silence for a request that stalls. */
+static void take_refund(request_rec *r, wa_slot *slot)
+{
+    if (slot != NULL && slot->refund && r->connection->keepalives > 0) {
+        r->connection->keepalives--;
+        slot->refund = false;
+    }
+}
+
 /* NTLM inside SPNEGO shows only when its first token asks for a second leg. */
 static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
 {
@@ -169,7 +180,9 @@ static int go_on(request_rec *r, wa_facts *f, const wa_step *step)
     }
     f->slot->state = next;
     log_transition(r, f, next);
-    return wa_answer_leg(r, f->header.scheme, step->token, f->slot->legs++ < FREE_LEGS);
+    f->slot->refund = f->slot->legs++ < FREE_LEGS;
+    take_refund(r, f->slot);
+    return wa_answer_leg(r, f->header.scheme, step->token);
 }
 
 static int step(request_rec *r, wa_facts *f)
@@ -356,12 +369,23 @@ static bool is_error_document(const request_rec *r)
 
 /* mod_dir looks by sub-request for what stands for a directory, or for a file that is not there,
  * and then answers with it: such a look is made for the client.  Any other sub-request is a part
- * of a page. */
+ * of a page, as those of a listing or of a page from elsewhere are, that is being made. */
 static bool is_index_lookup(request_rec *r)
 {
     const request_rec *top = wa_channel_top(r);
 
-    return top != r && (top->finfo.filetype == APR_DIR || top->finfo.filetype == APR_NOFILE);
+    return top != r && (top->finfo.filetype == APR_DIR || top->finfo.filetype == APR_NOFILE)
+           && !wa_publish_has_begun(top);
+}
+
+/* Serves r to whom its origin is served. */
+static bool succeed(request_rec *r, const wa_request *origin)
+{
+    if (!admit(r, origin->identity)) {
+        return false;
+    }
+    wa_publish_record(r)->final_line = origin->final_line;
+    return true;
 }
 
 static int inherit(request_rec *r, const wa_request *origin)
@@ -373,7 +397,7 @@ static int inherit(request_rec *r, const wa_request *origin)
         return wa_answer_refuse(r, WA_REASON_TLS_REQUIRED, NULL);
     }
     if (origin->identity != NULL && wa_facts_accepts(r, &f, origin->identity) == WA_REASON_OK
-        && admit(r, origin->identity)) {
+        && succeed(r, origin)) {
         return OK;
     }
     if (origin->identity == NULL && origin->reason == WA_REASON_ANONYMOUS
@@ -384,8 +408,7 @@ static int inherit(request_rec *r, const wa_request *origin)
     if (origin->identity != NULL && r->main == NULL && !is_error_document(r)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
-    wa_publish_reason(r, origin->reason); /* the origin's own answer has said why */
-    return wa_channel_role(r)->status;
+    return wa_answer_again(r, origin->reason);
 }
 
 /* What a sub-request proves, or is refused for, counts for the request the client sent: mod_dir
@@ -419,6 +442,7 @@ static int judge(request_rec *r)
 
     wa_facts_gather(r, &f);
     top->judged = true;
+    take_refund(r, f.slot);
     status = decide(r, &f);
     own = wa_publish_find(r);
     if (own != NULL && own != top) {
@@ -436,6 +460,7 @@ static int take_over(request_rec *r)
     const wa_request seen = *record;
 
     record->ahead = false;
+    record->admitted = false;
     record->identity = NULL;
     if (seen.reason == WA_REASON_ANONYMOUS
         || apr_table_get(r->headers_in, wa_channel_role(r)->credentials) == NULL) {
@@ -487,7 +512,8 @@ int wa_request_authenticate_early(request_rec *r)
         return DECLINED;
     }
     status = wa_request_authenticate(r);
-    return status == OK ? DECLINED : status;
+    /* httpd would now ask who gets in without a user, and forbid it to one who does not */
+    return status != OK ? status : r->user != NULL ? ap_run_auth_checker(r) : DECLINED;
 }
 
 int wa_request_note_failure(request_rec *r, const char *auth_type)
@@ -516,14 +542,48 @@ static bool is_served_to_somebody(const request_rec *r)
     return record != NULL && record->identity != NULL;
 }
 
+/* httpd authenticates no request whose configuration is that of the one it was made from, and
+ * hands on nothing but the user: the rest is ours to hand on. */
+static void continue_origin(request_rec *r)
+{
+    const request_rec *from = r->main != NULL ? r->main : r->prev;
+    const wa_request *origin = from != NULL ? wa_publish_find(from) : NULL;
+
+    if (origin == NULL || !origin->judged || from->per_dir_config != r->per_dir_config
+        || !is_ours(r)) {
+        return;
+    }
+    wa_publish_record(r)->judged = true;
+    if (origin->identity == NULL || !succeed(r, origin)) {
+        wa_publish_reason(r, origin->reason);
+    }
+}
+
+/* A look for an index that is let in is what the directory is answered with. */
 int wa_request_admitted(request_rec *r)
 {
     wa_request *record = wa_publish_find(r);
+    wa_request *top = wa_publish_find(wa_channel_top(r));
 
+    if (record == NULL) {
+        continue_origin(r);
+        record = wa_publish_find(r);
+    }
     if (record != NULL) {
         record->admitted = true;
     }
+    if (top != NULL && top->ahead) {
+        top->admitted = true;
+    }
     return DECLINED;
+}
+
+void wa_request_begun(request_rec *r)
+{
+    if (r->main == NULL) {
+        wa_publish_begin(r);
+        wa_answer_settle_origin(r);
+    }
 }
 
 int wa_request_shield(request_rec *r)
