@@ -2,7 +2,8 @@
  * and of one address.
  *
  * A record in shared memory for each.  It is given back when the exchange ends, when its process
- * dies, or when it is too old; an exchange whose record is gone must not go on. */
+ * has died, or when it is too old; an exchange whose record is gone must not go on.  Records of
+ * the dead are given back by whoever uses the table next. */
 #ifndef WA_ENGINE_PENDING_H
 #define WA_ENGINE_PENDING_H
 
@@ -37,7 +38,7 @@ bool wa_pending_is_open(const wa_pending *pending, wa_pending_ticket ticket);
 /* Gives the record back, if it still is that exchange's. */
 void wa_pending_close(const wa_pending *pending, wa_pending_ticket ticket);
 
-/* Gives back the records of a process that is no more. */
-void wa_pending_reap(wa_shared *shared, pid_t process);
+/* How many records are in use. */
+apr_uint32_t wa_pending_count(const wa_pending *pending);
 
 #endif

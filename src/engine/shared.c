@@ -51,7 +51,7 @@ bool wa_shared_lock(wa_shared *shared)
     rv = pthread_mutex_timedlock(&shared->mutex, &until);
     /* at worst one row is half written, a count that is wrong by one; and lists half linked */
     if (rv == EOWNERDEAD) {
-        shared->torn = true;
+        shared->torn = 1;
         rv = pthread_mutex_consistent(&shared->mutex);
     }
     return rv == 0;
@@ -65,4 +65,5 @@ void wa_shared_unlock(wa_shared *shared)
 void wa_shared_reap(wa_shared *shared, pid_t process)
 {
     wa_slots_reap(&shared->authority, process);
+    wa_dead_note(&shared->dead, process);
 }

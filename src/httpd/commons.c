@@ -121,6 +121,5 @@ void wa_commons_bury(server_rec *s, pid_t pid, ap_generation_t generation, int s
     (void)slot;
     if (status == MPM_CHILD_EXITED && shared != NULL) {
         wa_shared_reap(shared, pid);
-        wa_pending_reap(shared, pid);
     }
 }

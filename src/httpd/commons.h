@@ -27,7 +27,7 @@ const wa_lockout *wa_commons_lockout(void);
 /* In child_init, before there are threads. */
 void wa_commons_open(apr_pool_t *pchild, int threads);
 
-/* The hook child_status, in the parent: frees what a child has left behind. */
+/* The hook child_status, in the parent: what a child has left behind is to be freed. */
 void wa_commons_bury(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
                      mpm_child_status status);
 

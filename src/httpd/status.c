@@ -34,7 +34,7 @@ static int print_status(request_rec *r, int flags)
         { "WinAuthAuthorityWaiting", "questions to the NTLM authority under way",
           wa_slots_taken(&shared->authority) },
         { "WinAuthHandshakesPending", "handshakes waiting for their client",
-          shared->pending_count },
+          wa_pending_count(wa_commons_pending()) },
 #define X(member, name, text) { "WinAuth" name, text, shared->member },
         WA_COUNTERS(X)
 #undef X

@@ -1,10 +1,11 @@
-/* What threads share, used by many of them at the same time: shelves, gates, the crew, the user
- * file while it changes, acceptor credentials, exchanges under one trust.  "make tsan" runs it
- * under ThreadSanitizer; each part also counts what must come out. */
+/* What threads share, used by many of them at the same time: shelves, gates, the crew, the table
+ * of pending exchanges, the user file while it changes, acceptor credentials, exchanges under one
+ * trust.  "make tsan" runs it under ThreadSanitizer; each part also counts what must come out. */
 #include "core/utf.h"
 #include "engine/engine.h"
 #include "engine/gsscred.h"
 #include "engine/offload.h"
+#include "engine/pending.h"
 #include "tap.h"
 
 #include <apr_general.h>
@@ -205,6 +206,39 @@ static void test_crew(void)
     apr_pool_destroy(pool);
 }
 
+/* --- exchanges that wait for their clients, while processes die
+ * ---------------------------------- */
+
+static wa_pending pending = { .total = 1000, .per_address = 5, .seconds = 60 };
+
+static long use_pending(long number, apr_pool_t *pool)
+{
+    const char *address = apr_psprintf(pool, "192.0.2.%ld", number / 3); /* three of each */
+    long wrong = 0;
+    int i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        wa_pending_ticket ticket;
+        if (number == 0) {
+            wa_shared_reap(pending.shared, 0x7ffffff0 + i % 8);
+            continue;
+        }
+        wrong += wa_pending_open(&pending, address, &ticket) != WA_PENDING_ADMITTED;
+        wrong += wa_pending_count(&pending) == 0 || !wa_pending_is_open(&pending, ticket);
+        wa_pending_close(&pending, ticket);
+    }
+    return wrong;
+}
+
+static void test_pending(void)
+{
+    const char *error = NULL;
+
+    pending.shared = wa_shared_make(root, &error);
+    is_int(together(use_pending), 0, "pending: every exchange is its own");
+    is_int(wa_pending_count(&pending), 0, "pending: and in the end there is none");
+}
+
 /* --- the user file, while somebody replaces it
  * -------------------------------------------------- */
 
@@ -372,6 +406,7 @@ int main(void)
     test_spares();
     test_gate();
     test_crew();
+    test_pending();
     is_int(together(use_authority), 0, "user file: every judgement by one version of it");
     is_int(together(use_credentials), 0, "credentials: every thread gets one");
     is_int(together(use_exchanges), 0, "exchanges: each ends as it must");

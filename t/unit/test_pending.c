@@ -27,16 +27,16 @@ static void addresses(void)
     }
     is_int(enter("192.0.2.1", &t[5]), WA_PENDING_CROWDED, "the sixth is one too many");
     is_int(enter("192.0.2.10", &other), WA_PENDING_ADMITTED, "for another address it is not");
-    is_int(pending.shared->pending_count, 6, "six are pending");
+    is_int(wa_pending_count(&pending), 6, "six are pending");
     is_int(pending.shared->handshakes_refused, 1, "one was refused");
     wa_pending_close(&pending, t[2]);
-    is_int(pending.shared->pending_count, 5, "one ends");
+    is_int(wa_pending_count(&pending), 5, "one ends");
     wa_pending_close(&pending, t[2]);
-    is_int(pending.shared->pending_count, 5, "only once");
+    is_int(wa_pending_count(&pending), 5, "only once");
     is_int(enter("192.0.2.1", &t[5]), WA_PENDING_ADMITTED, "and another begins");
     is_int(t[5].number, t[2].number, "with its record");
     wa_pending_close(&pending, t[2]);
-    is_int(pending.shared->pending_count, 6, "which no longer is the first one's to give back");
+    is_int(wa_pending_count(&pending), 6, "which no longer is the first one's to give back");
     ok(!wa_pending_is_open(&pending, t[2]), "nor to go on with");
     ok(wa_pending_is_open(&pending, t[5]), "but the other's");
     ok(!wa_pending_is_open(&pending, none), "no ticket is no exchange");
@@ -44,7 +44,7 @@ static void addresses(void)
         wa_pending_close(&pending, t[i]);
     }
     wa_pending_close(&pending, other);
-    is_int(pending.shared->pending_count, 0, "all end");
+    is_int(wa_pending_count(&pending), 0, "all end");
 }
 
 static void total(apr_pool_t *pool)
@@ -74,8 +74,8 @@ static void total(apr_pool_t *pool)
     }
     is_int(admitted, 1334 + WA_SHARED_PENDING_MAX - 1000, "as many as there are records");
     is_int(enter(NULL, &more), WA_PENDING_FULL, "and no more");
-    wa_pending_reap(pending.shared, getpid());
-    is_int(pending.shared->pending_count, 0, "a process that dies gives all of them back");
+    wa_shared_reap(pending.shared, getpid());
+    is_int(wa_pending_count(&pending), 0, "a process that dies gives all of them back");
     pending.total = 1000;
 }
 
@@ -99,8 +99,8 @@ static void expiry(void)
     is_int(pending.shared->handshakes_expired, 2, "they are counted");
     is_int(enter("192.0.2.1", &more), WA_PENDING_ADMITTED, "and make room");
     wa_pending_close(&pending, t[0]);
-    is_int(pending.shared->pending_count, 4, "of what is left nothing is given back by them");
-    wa_pending_reap(pending.shared, getpid());
+    is_int(wa_pending_count(&pending), 4, "of what is left nothing is given back by them");
+    wa_shared_reap(pending.shared, getpid());
 }
 
 static void processes(void)
@@ -121,8 +121,8 @@ static void processes(void)
     }
     waitpid(child, &status, 0);
     is_int(enter("192.0.2.1", &more), WA_PENDING_CROWDED, "one count for all processes");
-    wa_pending_reap(pending.shared, child);
-    is_int(pending.shared->pending_count, 1, "what one leaves behind is given back");
+    wa_shared_reap(pending.shared, child);
+    is_int(wa_pending_count(&pending), 1, "what one leaves behind is given back");
     ok(wa_pending_is_open(&pending, mine), "what another has is not");
     is_int(enter("192.0.2.1", &more), WA_PENDING_ADMITTED, "and there is room again");
 }
@@ -136,7 +136,7 @@ static void torn(void)
     int status;
     apr_uint32_t n;
 
-    wa_pending_reap(pending.shared, getpid());
+    wa_shared_reap(pending.shared, getpid());
     enter("192.0.2.1", &mine);
     enter("192.0.2.2", &more);
     child = fork();
@@ -155,13 +155,13 @@ static void torn(void)
     alarm(20); /* one that goes round and round is a failure, too */
     is_int(enter("192.0.2.3", &more), WA_PENDING_ADMITTED,
            "after a death in the middle: another begins");
-    is_int(pending.shared->pending_count, 1, "and is the only one");
+    is_int(wa_pending_count(&pending), 1, "and is the only one");
     ok(!wa_pending_is_open(&pending, mine), "what was pending starts anew");
     wa_pending_close(&pending, mine);
-    is_int(pending.shared->pending_count, 1, "and gives nothing back");
-    wa_pending_reap(pending.shared, child);
-    wa_pending_reap(pending.shared, getpid());
-    is_int(pending.shared->pending_count, 0, "all ends well");
+    is_int(wa_pending_count(&pending), 1, "and gives nothing back");
+    wa_shared_reap(pending.shared, child);
+    wa_shared_reap(pending.shared, getpid());
+    is_int(wa_pending_count(&pending), 0, "all ends well");
     alarm(0);
 }
 
