@@ -92,7 +92,7 @@ typedef enum {
       "make any, or did not itself speak TLS (WinAuthExtendedProtection)")                         \
     X(EPA_MISMATCH, "epa-mismatch", DENY, WARN, 1, 2148074310u,                                    \
       "the token is bound to another TLS channel: a relay, or TLS ends in front of this "          \
-      "server; by Kerberos also one that its program gave no channel")                                                                                    \
+      "server; by Kerberos also one that its program gave no channel")                             \
     X(SPN_MISMATCH, "spn-mismatch", DENY, NOTE, 1, 2148074274u,                                    \
       "the client asked for a service that is not this one: a relay, or a name missing in "        \
       "WinAuthServiceNames or ServerAlias")                                                        \
