@@ -25,6 +25,10 @@ ScriptSock @DIR@/cgisock
   Options +ExecCGI +FollowSymLinks +Indexes +Includes
   AllowOverride All
   AddHandler cgi-script .pl
+  <IfModule include_module>
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+  </IfModule>
   Require all granted
 </Directory>
 END
@@ -50,7 +54,7 @@ sub variables { return { $_[0]{body} =~ /^(\w+)=(.*)$/mg } }
     );
     for my $name (sort keys %case) {
         my ($config, $htaccess) = @{ $case{$name} };
-        my $own = own("WinAuthDelegationDir \@DIR\@/ccaches\n$SCRIPTS$config", modules => [qw(cgid rewrite)]);
+        my $own = own("WinAuthDelegationDir \@DIR\@/ccaches\n$SCRIPTS$config", modules => [qw(cgid rewrite include)]);
         script($own, 'env.pl', $ENV_PL);
         $own->file('htdocs/.htaccess', $htaccess) if $htaccess;
         $own->start;
@@ -65,6 +69,10 @@ sub variables { return { $_[0]{body} =~ /^(\w+)=(.*)$/mg } }
         is join(' ', sort keys %{$seen}), join(' ', sort keys %{$direct}), "$name: and all that a page of its own would";
         is $seen->{WINAUTH_REASON}, 'ok', "$name: the reason among them";
         like $r->header('WWW-Authenticate') || '', qr/^Negotiate \S/, "$name: the answer has the final token";
+        script($own, 'part.pl', "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nprintf 'PART=%s %s\\n' \"\$REMOTE_USER\" \"\$KRB5CCNAME\"\n");
+        $own->file('htdocs/page.shtml', '<!--#include virtual="/part.pl" -->');
+        like $client->get('/page.shtml')->{body}, qr/^PART=WINAUTH\\alice \Q$seen->{KRB5CCNAME}\E$/m,
+            "$name: so does a part of a page";
         $seen = variables($client->get('/another/page'));
         is "$seen->{REMOTE_USER} $seen->{WINAUTH_PACKAGE}", ALICE . ' Kerberos', "$name: so does the next page of the connection";
         $own->stop;

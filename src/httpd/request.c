@@ -543,18 +543,24 @@ static bool is_served_to_somebody(const request_rec *r)
 }
 
 /* httpd authenticates no request whose configuration is that of the one it was made from, and
- * hands on nothing but the user: the rest is ours to hand on. */
+ * hands on the user, and to a sub-request all variables: the rest is ours to hand on. */
 static void continue_origin(request_rec *r)
 {
     const request_rec *from = r->main != NULL ? r->main : r->prev;
     const wa_request *origin = from != NULL ? wa_publish_find(from) : NULL;
+    wa_request *record;
 
     if (origin == NULL || !origin->judged || from->per_dir_config != r->per_dir_config
         || !is_ours(r)) {
         return;
     }
-    wa_publish_record(r)->judged = true;
-    if (origin->identity == NULL || !succeed(r, origin)) {
+    record = wa_publish_record(r);
+    record->judged = true;
+    if (r->main != NULL) {
+        record->reason = origin->reason;
+        record->identity = origin->identity;
+    }
+    else if (origin->identity == NULL || !succeed(r, origin)) {
         wa_publish_reason(r, origin->reason);
     }
 }
