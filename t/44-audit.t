@@ -192,6 +192,30 @@ for my $case (
     is +(why($path, 1))[-1], "$ALICE 200 ntlm-first", 'NTLM before Kerberos: ntlm-first';
 }
 
+# Kerberos before NTLM, on a server that has no keys of Kerberos.
+{
+    my $keyless = own(<<'END', trust => <<"END2", wrapper => [ 'env', 'KRB5_KTNAME=/nonexistent' ])->start;
+<Location />
+  AuthType WinAuth
+  AuthName own
+  Require valid-user
+  WinAuthNTLMAudit On
+</Location>
+END
+WinAuthNTLMAuthority file:$KDC/ntlm.users
+Header always set X-User "expr=%{REMOTE_USER}"
+Header always set X-Why "expr=%{reqenv:WINAUTH_NTLM_WHY}"
+END2
+    for my $case ([ 'Kerberos before NTLM', 'localhost', 'no-key', WinAuth::Token->both('alice', 'Passw0rd-alice'), 'Negotiate' ],
+                  [ 'NTLM', 'localhost', 'no-key,scheme-ntlm', ntlm() ],
+                  [ 'NTLM, by address', '127.0.0.1', 'ip-address,no-key,scheme-ntlm', ntlm() ]) {
+        my ($what, $host, $why, @login) = @{$case};
+        my @r = to($keyless)->login('/index.html', @login, Host => $host);
+        is outcome($r[-1]), '200 ' . ALICE, "no keys, $what: logged in";
+        is $r[-1]->header('X-Why'), $why, "no keys, $what: why";
+    }
+}
+
 # --- what a client calls itself ------------------------------------------------------------------------------
 
 {

@@ -7,8 +7,11 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 use lib 't/lib', 'lib';
 use File::Copy 'copy';
+use MIME::Base64 ();
 use Time::HiRes qw(sleep time);
 use WinAuth::Client;
+use WinAuth::Der;
+use WinAuth::Run;
 use WinAuth::Server;
 use WinAuth::Token;
 
@@ -21,6 +24,7 @@ sub raw_negotiate { return ((ntlm(@_))[0], 'Negotiate') }
 sub spnego_ntlm { return (WinAuth::Token->spnego_ntlm($_[0] || 'alice', $_[1] || 'Passw0rd-' . ($_[0] || 'alice')), 'Negotiate') }
 sub kerberos { return (WinAuth::Token->spnego($_[0] || 'alice'), 'Negotiate') }
 sub krb5 { return (WinAuth::Token->krb5($_[0] || 'alice'), 'Negotiate') }
+sub both { return (WinAuth::Token->both('alice', 'Passw0rd-alice'), 'Negotiate') }
 
 # The body of every configuration; what the server trusts is the test's.
 my $PROTECTED = <<'END';
@@ -191,6 +195,93 @@ for my $case ([ 'any' ], [ 'HTTP/localhost' ], [ 'HTTP/localhost@WINAUTH.TEST' ]
         served($own, [ kerberos() ], $ALICE, "WinAuthAcceptorName $acceptor");
         served($own, [ krb5() ], $ALICE, "WinAuthAcceptorName $acceptor, without SPNEGO");
     }
+}
+
+# The names in a domain's DNS say nothing about who may accept: a krb5.conf that leaves libkrb5 its defaults, by which
+# it would ask for the canonical names of hosts.
+{
+    my $conf = WinAuth::Run::slurp("$KDC/krb5.conf");
+    is $conf =~ s/^\s*(?:dns_canonicalize_hostname|rdns) = .*\n//mg, 2, 'acceptor and DNS: libkrb5 at its defaults';
+    my $section = "WinAuthNTLMAuthority none\n<Location /basic/>\n  WinAuthProviders Basic\n</Location>\n";
+    my $password = sub {
+        my ($own) = @_;
+        mkdir "$own->{dir}/htdocs/basic";
+        $own->file('htdocs/basic/index.html', "a page\n");
+        return outcome(WinAuth::Client->new($own->{port})->get('/basic/index.html',
+            Authorization => 'Basic ' . MIME::Base64::encode_base64('alice:Passw0rd-alice', '')));
+    };
+    for my $case ([ 'localhost', 'host', 1 ], [ 'LOCALHOST', 'host', 1 ], [ '127.0.0.1', 'host', 0 ],
+                  [ 'other.test', 'HTTP@localhost', 1 ], [ 'other.test', 'http@LocalHost', 1 ], [ 'localhost', 'HTTP@127.0.0.1', 0 ]) {
+        my ($name, $acceptor, $good) = @$case;
+        my $what = "ServerName $name, WinAuthAcceptorName $acceptor";
+        my $own = server("WinAuthKeytab $KDC/http.keytab\nServerName $name\nWinAuthAcceptorName $acceptor\n$section");
+        $own->{wrapper} = [ '/usr/bin/env', 'KRB5_CONFIG=' . $own->file('krb5.conf', $conf) ];
+        $own->start;
+        if ($good) {
+            served($own, [ kerberos() ], $ALICE, $what);
+            served($own, [ krb5() ], $ALICE, "$what, without SPNEGO");
+            is $password->($own), "200 $ALICE", "$what: a password";
+        }
+        else {
+            refused($own, [ kerberos() ], @no_such_key, $what);
+            refused($own, [ krb5() ], @no_such_key, "$what, without SPNEGO");
+            is $password->($own), '503 ', "$what: a password";
+            my @said = grep { m{http\.keytab has no key of HTTP/127\.0\.0\.1} } $own->error_log =~ /(WA0101: credentials-unavailable: .*)/g;
+            is scalar(@said), 3, "$what: the log names the key that is missing, each time";
+        }
+    }
+}
+
+# A server without any key of Kerberos: who can do both gets in by NTLM.
+{
+    my %ways = ('no keytab' => '@DIR@/none', 'a keytab of no keys' => '@DIR@/empty', 'a keytab that is none' => '@DIR@/text',
+                "a keytab that httpd's user may not read" => '@DIR@/closed');
+    for my $way (sort keys %ways) {
+        my $own = server("WinAuthNTLMAuthority file:$KDC/ntlm.users\n<Location /kerberos/>\n  WinAuthProviders Negotiate:Kerberos\n</Location>\n");
+        $own->file('empty', "\5\2");
+        $own->file('text', "this is no keytab\n");
+        put($own, 'closed', "$KDC/http.keytab");
+        chmod $> == 0 ? 0600 : 0, "$own->{dir}/closed";
+        $own->{wrapper} = [ '/usr/bin/env', 'KRB5_KTNAME=' . $ways{$way} =~ s/\@DIR\@/$own->{dir}/r ];
+        $own->start;
+        ok $own->logged('error.log', qr/\[winauth:info\].*WA0011: .*WinAuthKeytab/), "$way: is said at start-up";
+        my @pids = $own->error_log =~ /\[pid (\d+)\S*\].*WA0011/g;
+        my %pids = map { $_ => 1 } @pids;
+        is scalar(@pids), scalar(keys %pids), "$way: once by each child";
+        my ($first) = WinAuth::Client->new($own->{port})->login('/index.html', both());
+        my $choice = $first->token('Negotiate');
+        is $choice && unpack('H*', negotiation($choice)->{mech}), unpack('H*', NTLMSSP), "$way: Kerberos and NTLM: NTLM is chosen";
+        served($own, [ both() ], $ALICE, "$way: Kerberos and NTLM");
+        my $curl = curl({ KRB5CCNAME => "$KDC/alice.ccache", NTLM_USER_FILE => scratch('alice', "WINAUTH:alice:Passw0rd-alice\n") },
+                        qw(--negotiate -u :), "http://localhost:$own->{port}/index.html?curl");
+        is $curl->{transfers}[0]{status}, 200, "$way: curl, Kerberos and NTLM" or diag $curl->{err};
+        ok $own->logged('access.log', qr/^WINAUTH\\+alice "GET \/index\.html\?curl /m), "$way: curl, Kerberos and NTLM: who it is";
+        served($own, [ ntlm() ], $ALICE, "$way: NTLM");
+        served($own, [ spnego_ntlm() ], $ALICE, "$way: NTLM inside SPNEGO");
+        refused($own, [ kerberos() ], '503 ', 'credentials-unavailable', 'error', "$way: Kerberos alone");
+        refused($own, [ krb5() ], '503 ', 'credentials-unavailable', 'error', "$way: Kerberos without SPNEGO");
+        my ($r) = WinAuth::Client->new($own->{port})->login('/kerberos/', both());
+        is outcome($r), '503 ', "$way: Kerberos and NTLM, where there is only Kerberos";
+        unlike $own->error_log, qr/exit signal|Segmentation/, "$way: all workers live";
+    }
+}
+
+# With a key, Kerberos goes first: that of WinAuthKeytab, also while it cannot be had; or the default one.
+{
+    my $own = server("WinAuthKeytab \@DIR\@/http.keytab\nWinAuthNTLMAuthority file:$KDC/ntlm.users\n",
+                     wrapper => [ '/usr/bin/env', 'KRB5_KTNAME=/nonexistent' ]);
+    put($own, 'http.keytab', "$KDC/http.keytab");
+    $own->start;
+    served($own, [ both() ], $ALICE, 'WinAuthKeytab, Kerberos and NTLM');
+    unlike $own->error_log, qr/WA0011/, 'WinAuthKeytab: nothing is said';
+    unlink "$own->{dir}/http.keytab";
+    refused($own, [ both() ], '503 ', 'credentials-unavailable', 'error', 'WinAuthKeytab gone, Kerberos and NTLM');
+}
+{
+    my $own = server("WinAuthNTLMAuthority file:$KDC/ntlm.users\n", wrapper => [ '/usr/bin/env', "KRB5_KTNAME=$KDC/http.keytab" ])->start;
+    my @r = WinAuth::Client->new($own->{port})->login('/index.html', both());
+    is scalar(@r) . ' ' . outcome($r[-1]), "1 200 $ALICE", 'a default keytab, Kerberos and NTLM: by Kerberos';
+    unlike $own->error_log, qr/WA0011/, 'a default keytab: nothing is said';
 }
 
 # --- the user file

@@ -169,6 +169,17 @@ for my $kind (sort keys %kerberos) {
     is said($own, '/index.html', @ticket), '401 replay', "$kind: a second time";
 }
 
+# A name for the acceptor, and a client that could do NTLM: by Kerberos all the same, though no keytab can be seen.
+{
+    my $named = site("WinAuthAcceptorName host\n", %proxied);
+    is said($named, '/index.html', ticket($kerberos{$_})), '200 ok ' . ALICE, "acceptor host, $_" for sort keys %kerberos;
+    my $other = site("WinAuthAcceptorName HTTP/other.test\n", %proxied);
+    is said($other, '/index.html', ticket($kerberos{$_})), '503 credentials-unavailable', "another acceptor, $_" for sort keys %kerberos;
+    my $both = WinAuth::Token->both('alice', 'Passw0rd-alice');
+    is said($own, '/index.html', Authorization => 'Negotiate ' . $both->step), '200 ok ' . ALICE, 'Kerberos and NTLM: Kerberos';
+    unlike $own->error_log, qr/WA0011/, 'nobody says that there are no keys';
+}
+
 # Over TLS, tied to the channel, and tied to another.
 {
     my $tls = WinAuth::Server::free_port();

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 
 #include "core/utf.h"
+#include "engine/keytab.h"
 #include "engine/submit.h"
 
 #include <apr_strings.h>
@@ -63,19 +64,6 @@ static krb5_error_code verify_with(krb5_context ctx, krb5_creds *creds, krb5_pri
     return krb5_verify_init_creds(ctx, creds, service, keytab, NULL, &options);
 }
 
-/* WinAuthAcceptorName as a principal. */
-static krb5_error_code acceptor_principal(krb5_context ctx, const char *name, apr_pool_t *pool,
-                                          krb5_principal *out)
-{
-    const char *at = strchr(name, '@');
-
-    if (strchr(name, '/') != NULL || at == NULL) {
-        return krb5_parse_name(ctx, name, out);
-    }
-    return krb5_sname_to_principal(
-        ctx, at + 1, apr_pstrmemdup(pool, name, (apr_size_t)(at - name)), KRB5_NT_SRV_HST, out);
-}
-
 /* Any service of the keytab will do; those the KDC has forgotten are passed over. */
 static krb5_error_code verify_any(krb5_context ctx, krb5_creds *creds, krb5_keytab keytab)
 {
@@ -102,25 +90,35 @@ static krb5_error_code verify_any(krb5_context ctx, krb5_creds *creds, krb5_keyt
     return verified;
 }
 
+/* Only the service of WinAuthAcceptorName will do. */
+static krb5_error_code verify_acceptor(krb5_context ctx, const wa_trust *trust, krb5_creds *creds,
+                                       krb5_keytab keytab, apr_pool_t *pool)
+{
+    const char *detail = NULL;
+    const char *name = wa_keytab_acceptor(trust, pool, &detail);
+    krb5_principal service = NULL;
+    krb5_error_code code;
+
+    if (name == NULL) {
+        krb5_set_error_message(ctx, KRB5_KT_NOTFOUND, "%s", detail);
+        return KRB5_KT_NOTFOUND;
+    }
+    code = krb5_parse_name(ctx, name, &service);
+    code = code == 0 ? verify_with(ctx, creds, service, keytab) : code;
+    krb5_free_principal(ctx, service);
+    return code;
+}
+
 /* The ticket must be one our own key opens; without a key nothing is proved. */
 static bool verify_own(krb5_context ctx, const wa_trust *trust, krb5_creds *creds,
                        apr_pool_t *pool, wa_step *out)
 {
-    krb5_principal service = NULL;
     krb5_keytab keytab = NULL;
-    krb5_error_code code;
+    krb5_error_code code = krb5_kt_resolve(ctx, trust->keytab_name, &keytab);
 
-    code = trust->keytab != NULL ? krb5_kt_resolve(ctx, trust->keytab, &keytab)
-                                 : krb5_kt_default(ctx, &keytab);
-    if (code == 0 && trust->acceptor == NULL) {
-        code = verify_any(ctx, creds, keytab);
-    }
-    else if (code == 0) {
-        code = acceptor_principal(ctx, trust->acceptor, pool, &service);
-        code = code == 0 ? verify_with(ctx, creds, service, keytab) : code;
-        krb5_free_principal(ctx, service);
-    }
-    if (keytab != NULL) {
+    if (code == 0) {
+        code = trust->acceptor == NULL ? verify_any(ctx, creds, keytab)
+                                       : verify_acceptor(ctx, trust, creds, keytab, pool);
         krb5_kt_close(ctx, keytab);
     }
     if (code != 0) {

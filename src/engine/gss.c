@@ -69,22 +69,37 @@ static wa_gsscred_kind kind_for(const gss_exchange *x, wa_mech mech)
     return WA_GSSCRED_NONE;
 }
 
-/* The first mechanism of the client's list that we have decides (RFC 4178 section 4.1: the
- * acceptor chooses by the initiator's preference).  *inner_out is the optimistic token when it is
- * for that one. */
+/* The place of the first mechanism of the client's list that we have (RFC 4178 section 4.1: the
+ * acceptor chooses by the initiator's preference); mech_count: there is none.  Kerberos without
+ * keys only where nothing else is left: it ends in 503, which keeps out who could do NTLM. */
+static size_t first_of_ours(const gss_exchange *x, const wa_spnego_init *init)
+{
+    size_t first = init->mech_count;
+    size_t i;
+
+    for (i = 0; i < init->mech_count; i++) {
+        wa_gsscred_kind kind = kind_for(x, init->mechs[i]);
+        if (kind != WA_GSSCRED_NONE
+            && (kind != WA_GSSCRED_SPNEGO_KRB5 || x->trust->krb5_possible)) {
+            return i;
+        }
+        if (kind != WA_GSSCRED_NONE && first == init->mech_count) {
+            first = i;
+        }
+    }
+    return first;
+}
+
+/* *inner_out is the optimistic token when it is for the mechanism that is chosen. */
 static wa_reason choose_from(gss_exchange *x, const wa_spnego_init *init, wa_span *inner_out)
 {
-    size_t i;
+    size_t chosen = first_of_ours(x, init);
 
     x->krb5_proposed =
         wa_spnego_proposes(init, WA_MECH_KRB5) || wa_spnego_proposes(init, WA_MECH_MS_KRB5);
-    for (i = 0; i < init->mech_count && x->kind == WA_GSSCRED_NONE; i++) {
-        x->kind = kind_for(x, init->mechs[i]);
-        if (x->kind != WA_GSSCRED_NONE && i == 0) {
-            *inner_out = init->mech_token;
-        }
-    }
-    if (x->kind != WA_GSSCRED_NONE) {
+    if (chosen < init->mech_count) {
+        x->kind = kind_for(x, init->mechs[chosen]);
+        *inner_out = chosen == 0 ? init->mech_token : *inner_out;
         return WA_REASON_OK;
     }
     return wa_spnego_proposes(init, WA_MECH_NTLM) ? WA_REASON_NTLM_NOT_ALLOWED
@@ -331,7 +346,8 @@ static void ntlm_failure(const gss_exchange *x, OM_uint32 major, OM_uint32 minor
  * GSS_S_FAILURE.  The Kerberos token inside, tried once more without SPNEGO around it and without
  * a replay cache, fails for the same cause and names it; if it does not fail, it was a replay.
  * Only asked after a failure, and what it says never lets anybody in. */
-static void ask_why(const gss_exchange *x, wa_span inner, OM_uint32 *major, OM_uint32 *minor)
+static void ask_why(const gss_exchange *x, wa_span inner, apr_pool_t *pool, OM_uint32 *major,
+                    OM_uint32 *minor)
 {
     OM_uint32 inner_minor = 0;
     OM_uint32 inner_major;
@@ -340,10 +356,10 @@ static void ask_why(const gss_exchange *x, wa_span inner, OM_uint32 *major, OM_u
         || GSS_ROUTINE_ERROR(*major) != GSS_S_FAILURE) {
         return;
     }
-    inner_major = wa_gsscred_try(x->trust, inner, false, &inner_minor);
+    inner_major = wa_gsscred_try(x->trust, inner, false, pool, &inner_minor);
     if (!GSS_ERROR(
             inner_major)) { /* then the replay cache it was: has it the token, or trouble? */
-        inner_major = wa_gsscred_try(x->trust, inner, true, &inner_minor);
+        inner_major = wa_gsscred_try(x->trust, inner, true, pool, &inner_minor);
     }
     *major = GSS_ERROR(inner_major) ? inner_major : *major;
     *minor = GSS_ERROR(inner_major) ? inner_minor : (OM_uint32)KRB5KRB_AP_ERR_REPEAT;
@@ -360,7 +376,7 @@ static void accept_failed(gss_exchange *x, wa_span inner, OM_uint32 major, OM_ui
         ntlm_failure(x, major, minor, pool, out);
         return;
     }
-    ask_why(x, inner, &major, &minor);
+    ask_why(x, inner, pool, &major, &minor);
     wa_gsserror_map(major, minor, &verdict, &reason);
     wa_step_fail(out, verdict, reason,
                  wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool));

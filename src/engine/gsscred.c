@@ -1,5 +1,7 @@
 #include "engine/gsscred.h"
 
+#include "engine/keytab.h"
+
 #include <apr_atomic.h>
 #include <apr_strings.h>
 #include <apr_time.h>
@@ -10,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     IDLE_CREDENTIALS = 32,
@@ -48,22 +49,8 @@ static void release(void *handle)
     free(cred);
 }
 
-/* The keytab's name for those who must name one. */
-static const char *keytab_name(const wa_trust *trust, apr_pool_t *pool)
-{
-    char name[APR_PATH_MAX] = "";
-    krb5_context context;
-
-    if (trust->keytab == NULL && krb5_init_context(&context) == 0) {
-        krb5_kt_default_name(context, name, sizeof(name));
-        krb5_free_context(context);
-    }
-    return trust->keytab != NULL ? trust->keytab : apr_pstrdup(pool, name);
-}
-
 void wa_gsscred_open(wa_trust *trust, apr_pool_t *pchild)
 {
-    trust->client_keytab = keytab_name(trust, pchild);
     trust->krb5_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
     trust->proxy_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
     trust->ntlm_spares = wa_spares_create(pchild, IDLE_CREDENTIALS, release);
@@ -109,23 +96,31 @@ bool wa_gss_has_mech(const gss_OID_desc *mech)
     return present != 0;
 }
 
-/* The configured acceptor name, or GSS_C_NO_NAME for any. */
-static OM_uint32 import_acceptor(const wa_trust *trust, OM_uint32 *minor, gss_name_t *out)
+/* The configured acceptor name, or GSS_C_NO_NAME for any.  False: there is none, as *detail says.
+ */
+static bool import_acceptor(const wa_trust *trust, gss_name_t *out, apr_pool_t *pool,
+                            const char **detail)
 {
+    const char *name;
     gss_buffer_desc text;
-    gss_OID type = GSS_C_NT_HOSTBASED_SERVICE;
+    OM_uint32 minor;
+    OM_uint32 major;
 
     *out = GSS_C_NO_NAME;
     if (trust->acceptor == NULL) {
-        *minor = 0;
-        return GSS_S_COMPLETE;
+        return true;
     }
-    if (strchr(trust->acceptor, '/') != NULL) {
-        type = (gss_OID)(uintptr_t)GSS_KRB5_NT_PRINCIPAL_NAME;
+    name = wa_keytab_acceptor(trust, pool, detail);
+    if (name == NULL) {
+        return false;
     }
-    text.value = (void *)(uintptr_t)trust->acceptor;
-    text.length = strlen(trust->acceptor);
-    return gss_import_name(minor, &text, type, out);
+    text.value = (void *)(uintptr_t)name;
+    text.length = strlen(name);
+    major = gss_import_name(&minor, &text, (gss_OID)(uintptr_t)GSS_KRB5_NT_PRINCIPAL_NAME, out);
+    if (GSS_ERROR(major)) {
+        *detail = wa_gss_error(major, minor, GSS_C_NO_OID, pool);
+    }
+    return !GSS_ERROR(major);
 }
 
 static void put_element(gss_key_value_set_desc *store, const char *key, const char *value)
@@ -152,7 +147,7 @@ static OM_uint32 acquire(const wa_trust *trust, gss_name_t name, const gss_OID_d
     }
     if (use == USE_PROXY) {
         (void)snprintf(ccache, sizeof(ccache), "MEMORY:winauth-%p", (const void *)trust);
-        put_element(&store, "client_keytab", trust->client_keytab);
+        put_element(&store, "client_keytab", trust->keytab_name);
         put_element(&store, "ccache", ccache);
     }
     return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &mechs,
@@ -169,24 +164,16 @@ static OM_uint32 restrict_to(gss_cred_id_t cred, const gss_OID_desc *mech, OM_ui
 
 /* The plain credential first: it fails when the keytab is missing or empty, which SPNEGO's hides.
  */
-static OM_uint32 make_krb5(const wa_trust *trust, OM_uint32 *minor, wa_gsscred *cred)
+static OM_uint32 make_krb5(const wa_trust *trust, gss_name_t name, OM_uint32 *minor,
+                           wa_gsscred *cred)
 {
     usage use = cred->proxy ? USE_PROXY : USE_ACCEPT;
-    gss_name_t name;
-    OM_uint32 ignored;
-    OM_uint32 major = import_acceptor(trust, minor, &name);
+    OM_uint32 major = acquire(trust, name, &wa_gss_mech_krb5, use, minor, &cred->plain);
 
-    if (!GSS_ERROR(major)) {
-        major = acquire(trust, name, &wa_gss_mech_krb5, use, minor, &cred->plain);
-    }
     if (!GSS_ERROR(major)) {
         major = acquire(trust, name, &mech_spnego, use, minor, &cred->spnego);
     }
-    if (!GSS_ERROR(major)) {
-        major = restrict_to(cred->spnego, &wa_gss_mech_krb5, minor);
-    }
-    gss_release_name(&ignored, &name);
-    return major;
+    return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_krb5, minor);
 }
 
 static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
@@ -198,26 +185,37 @@ static OM_uint32 make_ntlm(OM_uint32 *minor, wa_gsscred *cred)
     return GSS_ERROR(major) ? major : restrict_to(cred->spnego, &wa_gss_mech_ntlm, minor);
 }
 
-OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, OM_uint32 *minor)
+static OM_uint32 accept_once(gss_cred_id_t cred, wa_span token, OM_uint32 *minor)
 {
     gss_buffer_desc in = { token.n, (void *)(uintptr_t)token.p };
     gss_buffer_desc answer = GSS_C_EMPTY_BUFFER;
-    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
     gss_ctx_id_t ctx = GSS_C_NO_CONTEXT;
-    gss_name_t name;
     OM_uint32 ignored;
-    OM_uint32 major = import_acceptor(trust, minor, &name);
+    OM_uint32 major = gss_accept_sec_context(minor, &ctx, cred, &in, GSS_C_NO_CHANNEL_BINDINGS,
+                                             NULL, NULL, &answer, NULL, NULL, NULL);
 
-    if (!GSS_ERROR(major)) {
-        major =
-            acquire(trust, name, &wa_gss_mech_krb5, replays ? USE_ACCEPT : USE_TRY, minor, &cred);
-    }
-    if (!GSS_ERROR(major)) {
-        major = gss_accept_sec_context(minor, &ctx, cred, &in, GSS_C_NO_CHANNEL_BINDINGS, NULL,
-                                       NULL, &answer, NULL, NULL, NULL);
-    }
     gss_release_buffer(&ignored, &answer);
     gss_delete_sec_context(&ignored, &ctx, GSS_C_NO_BUFFER);
+    return major;
+}
+
+OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, apr_pool_t *pool,
+                         OM_uint32 *minor)
+{
+    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
+    const char *ignored_detail;
+    gss_name_t name;
+    OM_uint32 ignored;
+    OM_uint32 major;
+
+    if (!import_acceptor(trust, &name, pool, &ignored_detail)) {
+        *minor = (OM_uint32)KRB5_KT_NOTFOUND; /* as of a principal that is not in the keytab */
+        return GSS_S_NO_CRED;
+    }
+    major = acquire(trust, name, &wa_gss_mech_krb5, replays ? USE_ACCEPT : USE_TRY, minor, &cred);
+    if (!GSS_ERROR(major)) {
+        major = accept_once(cred, token, minor);
+    }
     gss_release_cred(&ignored, &cred);
     gss_release_name(&ignored, &name);
     return major;
@@ -238,80 +236,11 @@ bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const cha
     return true;
 }
 
-static bool equals(const krb5_data *data, const char *text)
-{
-    return data->length == strlen(text) && strncasecmp(data->data, text, data->length) == 0;
-}
-
-static wa_key search(krb5_context context, krb5_keytab keytab, const char *service,
-                     const char *host)
-{
-    wa_key found = WA_KEY_ABSENT;
-    krb5_keytab_entry entry;
-    krb5_kt_cursor cursor;
-
-    if (krb5_kt_start_seq_get(context, keytab, &cursor) != 0) {
-        return WA_KEY_UNKNOWN;
-    }
-    while (found == WA_KEY_ABSENT && krb5_kt_next_entry(context, keytab, &entry, &cursor) == 0) {
-        const krb5_principal_data *name = entry.principal;
-        if (name->length == 2 && equals(&name->data[0], service)
-            && equals(&name->data[1], host)) {
-            found = WA_KEY_PRESENT;
-        }
-        krb5_free_keytab_entry_contents(context, &entry);
-    }
-    krb5_kt_end_seq_get(context, keytab, &cursor);
-    return found;
-}
-
-wa_key wa_gsscred_find_key(const wa_trust *trust, const char *service, const char *host)
-{
-    wa_key found = WA_KEY_UNKNOWN;
-    krb5_context context;
-    krb5_keytab keytab;
-
-    if (krb5_init_context(&context) != 0) {
-        return found;
-    }
-    if (krb5_kt_resolve(context, trust->client_keytab, &keytab) == 0) {
-        found = search(context, keytab, service, host);
-        krb5_kt_close(context, keytab);
-    }
-    krb5_free_context(context);
-    return found;
-}
-
 static wa_spares *shelf(const wa_trust *trust, wa_gsscred_kind kind, bool proxy)
 {
     return kind == WA_GSSCRED_SPNEGO_NTLM ? trust->ntlm_spares
            : proxy                        ? trust->proxy_spares
                                           : trust->krb5_spares;
-}
-
-wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
-                            const char **detail)
-{
-    wa_gsscred *cred = wa_spares_take(shelf(trust, kind, false));
-    OM_uint32 minor = 0;
-    OM_uint32 major;
-
-    if (cred != NULL) {
-        return cred;
-    }
-    cred = calloc(1, sizeof(*cred));
-    if (cred == NULL) {
-        *detail = "out of memory";
-        return NULL;
-    }
-    major =
-        kind == WA_GSSCRED_SPNEGO_NTLM ? make_ntlm(&minor, cred) : make_krb5(trust, &minor, cred);
-    if (GSS_ERROR(major)) {
-        *detail = wa_gss_error(major, minor, GSS_C_NO_OID, pool);
-        release(cred);
-        return NULL;
-    }
-    return cred;
 }
 
 /* Three quarters of what its ticket still has to live. libkrb5 gets a new ticket when the old one
@@ -325,27 +254,74 @@ static OM_uint32 set_until(wa_gsscred *cred, OM_uint32 *minor)
     return GSS_ERROR(major) || lifetime > 0 ? major : GSS_S_CREDENTIALS_EXPIRED;
 }
 
-static wa_gsscred *make_proxy(const wa_trust *trust, apr_pool_t *pool, const char **detail)
+/* False: *detail, in pool, says why. */
+static bool fill_krb5(const wa_trust *trust, wa_gsscred *cred, apr_pool_t *pool,
+                      const char **detail)
+{
+    gss_name_t name;
+    OM_uint32 minor = 0;
+    OM_uint32 ignored;
+    OM_uint32 major;
+
+    if (!import_acceptor(trust, &name, pool, detail)) {
+        return false;
+    }
+    major = make_krb5(trust, name, &minor, cred);
+    if (!GSS_ERROR(major) && cred->proxy) {
+        major = set_until(cred, &minor);
+    }
+    gss_release_name(&ignored, &name);
+    if (GSS_ERROR(major)) {
+        *detail = wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool);
+    }
+    return !GSS_ERROR(major);
+}
+
+static bool fill_ntlm(wa_gsscred *cred, apr_pool_t *pool, const char **detail)
+{
+    OM_uint32 minor = 0;
+    OM_uint32 major = make_ntlm(&minor, cred);
+
+    if (GSS_ERROR(major)) {
+        *detail = wa_gss_error(major, minor, GSS_C_NO_OID, pool);
+    }
+    return !GSS_ERROR(major);
+}
+
+static wa_gsscred *make(const wa_trust *trust, wa_gsscred_kind kind, bool proxy, apr_pool_t *pool,
+                        const char **detail)
 {
     wa_gsscred *cred = calloc(1, sizeof(*cred));
-    OM_uint32 minor = 0;
-    OM_uint32 major;
+    bool filled;
 
     if (cred == NULL) {
         *detail = "out of memory";
         return NULL;
     }
-    cred->proxy = true;
-    major = make_krb5(trust, &minor, cred);
-    if (!GSS_ERROR(major)) {
-        major = set_until(cred, &minor);
-    }
-    if (GSS_ERROR(major)) {
-        *detail = apr_pstrcat(
-            pool, "the service gets no ticket of its own: ",
-            wa_gss_error(major, minor, (gss_OID)(uintptr_t)&wa_gss_mech_krb5, pool), NULL);
+    cred->proxy = proxy;
+    filled = kind == WA_GSSCRED_SPNEGO_NTLM ? fill_ntlm(cred, pool, detail)
+                                            : fill_krb5(trust, cred, pool, detail);
+    if (!filled) {
         release(cred);
         return NULL;
+    }
+    return cred;
+}
+
+wa_gsscred *wa_gsscred_take(const wa_trust *trust, wa_gsscred_kind kind, apr_pool_t *pool,
+                            const char **detail)
+{
+    wa_gsscred *cred = wa_spares_take(shelf(trust, kind, false));
+
+    return cred != NULL ? cred : make(trust, kind, false, pool, detail);
+}
+
+static wa_gsscred *make_proxy(const wa_trust *trust, apr_pool_t *pool, const char **detail)
+{
+    wa_gsscred *cred = make(trust, WA_GSSCRED_SPNEGO_KRB5, true, pool, detail);
+
+    if (cred == NULL) {
+        *detail = apr_pstrcat(pool, "the service gets no ticket of its own: ", *detail, NULL);
     }
     return cred;
 }

@@ -49,16 +49,8 @@ bool wa_gsscred_keytab_usable(const wa_trust *trust, apr_pool_t *pool, const cha
 
 /* Accepts a bare Kerberos token, to learn what is wrong with it; the context is thrown away.
  * Without replays the replay cache is neither read nor written to.  Returns the major status. */
-OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, OM_uint32 *minor);
-
-typedef enum {
-    WA_KEY_UNKNOWN = 0, /* the keytab cannot be read */
-    WA_KEY_ABSENT,
-    WA_KEY_PRESENT
-} wa_key;
-
-/* Whether the keytab has a key of SERVICE/host, in whatever realm and case.  Reads the file. */
-wa_key wa_gsscred_find_key(const wa_trust *trust, const char *service, const char *host);
+OM_uint32 wa_gsscred_try(const wa_trust *trust, wa_span token, bool replays, apr_pool_t *pool,
+                         OM_uint32 *minor);
 
 /* True iff the GSSAPI library of this machine has the mechanism. */
 bool wa_gss_has_mech(const gss_OID_desc *mech);

@@ -1,6 +1,7 @@
 #include "engine/trust.h"
 
 #include "engine/gsscred.h"
+#include "engine/keytab.h"
 
 #include <string.h>
 
@@ -23,6 +24,8 @@ void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild)
     /* half of them may hang in a daemon, the others go on serving */
     apr_uint32_t limit = threads > 1 ? (apr_uint32_t)threads / 2 : 1;
 
+    trust->keytab_name = wa_keytab_name(trust, pchild);
+    trust->krb5_possible = wa_keytab_possible(trust);
     wa_gsscred_open(trust, pchild);
     trust->kdc.limit = limit;
     if (trust->authority != NULL) {

@@ -20,12 +20,13 @@ typedef struct wa_trust {
     bool authority_given;    /* by WinAuthNTLMAuthority, not by default */
     const apr_table_t *realms;         /* realm -> NetBIOS domain */
     wa_gate kdc;                       /* before whatever may make a thread wait for a KDC */
-    const wa_lockout *lockout; /* WinAuthLockout, or NULL: nothing is counted */
+    const wa_lockout *lockout;         /* WinAuthLockout, or NULL: nothing is counted */
     bool spnego_ntlm;                  /* NTLM may be negotiated inside SPNEGO */
     wa_spares *krb5_spares;            /* acceptor credentials for Kerberos; per child process */
     wa_spares *ntlm_spares;            /* and for NTLM inside SPNEGO */
     wa_spares *proxy_spares;           /* and for Kerberos with a ticket of the service's own */
-    const char *client_keytab;         /* where that comes from; in pchild */
+    const char *keytab_name;           /* keytab, or the default's name; in pchild */
+    bool krb5_possible;                /* there may be Kerberos keys; as the child found it */
     volatile apr_uint32_t proxy_pause; /* no such credential is made before, in seconds */
 } wa_trust;
 

@@ -1,6 +1,6 @@
 #include "httpd/audit.h"
 
-#include "engine/gsscred.h"
+#include "engine/keytab.h"
 #include "httpd/channel.h"
 #include "httpd/publish.h"
 
@@ -69,6 +69,18 @@ static void add(findings *f, const char *word, const char *meaning)
     f->sentence = apr_pstrcat(f->pool, f->sentence, first ? "" : "; ", word, ": ", meaning, NULL);
 }
 
+static void look_for_key(const wa_trust *trust, const char *host, findings *out)
+{
+    if (!trust->krb5_possible) {
+        add(out, "no-key", "there is no Kerberos key here at all");
+    }
+    else if (host != NULL && wa_keytab_find(trust, service, host) == WA_KEY_ABSENT) {
+        add(out, "no-key",
+            apr_pstrcat(out->pool, "the keytab has no key of HTTP/", host,
+                        "; the domain may not know that name either", NULL));
+    }
+}
+
 /* What kept Kerberos away on our side: then it is no wonder what the client did. */
 static void look_here(const request_rec *r, const wa_facts *f, const wa_identity *identity,
                       findings *out)
@@ -78,23 +90,20 @@ static void look_here(const request_rec *r, const wa_facts *f, const wa_identity
     if (!lists_negotiate(&f->providers)) {
         add(out, "negotiate-not-listed", "WinAuthProviders does not list Negotiate here");
     }
-    if (host == NULL) {
-        return;
-    }
-    if (is_address(host)) {
+    if (host != NULL && is_address(host)) {
         add(out, "ip-address",
             apr_pstrcat(out->pool, "there are no tickets for the address ", host, NULL));
+        host = NULL;
     }
-    else if (wa_gsscred_find_key(f->trust, service, host) == WA_KEY_ABSENT) {
-        add(out, "no-key",
-            apr_pstrcat(out->pool, "the keytab has no key of HTTP/", host,
-                        "; the domain may not know that name either", NULL));
-    }
+    look_for_key(f->trust, host, out);
 }
 
 static void look_at_client(const wa_facts *f, const wa_identity *identity, findings *out)
 {
     if (identity->in_spnego) {
+        if (identity->krb5_proposed && !f->trust->krb5_possible) {
+            return; /* no-key is all there is to say, whatever came first */
+        }
         if (identity->krb5_proposed) {
             add(out, "ntlm-first", "the client proposed Kerberos, too, but NTLM before it");
         }

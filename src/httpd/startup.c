@@ -333,9 +333,21 @@ static void check_readable(const wa_trust *trust, server_rec *s)
     }
 }
 
+/* Servers without WinAuthKeytab have one default: one line for all of them. */
+static void say_no_keys(const wa_trust *trust, server_rec *s)
+{
+    ap_log_error(
+        APLOG_MARK, APLOG_INFO, 0, s,
+        "WA0011: there are no Kerberos keys: no WinAuthKeytab, and %s is missing, empty, "
+        "or not for uid %ld to read. NTLM goes before Kerberos inside SPNEGO, and "
+        "Kerberos logins get 503; once there are keys, set WinAuthKeytab, or restart httpd",
+        trust->keytab_name, (long)getuid());
+}
+
 void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *i;
+    const wa_trust *keyless = NULL;
     int threads = 1;
 
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
@@ -349,6 +361,10 @@ void wa_startup_child_init(apr_pool_t *pchild, server_rec *s)
         }
         wa_trust_open(trust, threads, pchild);
         check_readable(trust, s);
+        keyless = trust->krb5_possible ? keyless : trust;
+    }
+    if (keyless != NULL) {
+        say_no_keys(keyless, s);
     }
     wa_delegation_open(pchild, s);
 }

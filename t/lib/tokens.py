@@ -6,6 +6,7 @@ Words are separated by tabs.
 
   ntlm NAME DOMAIN USER PASSWORD [LEVEL [BINDING]]  a raw NTLM client; LEVEL 0: NTLMv1
   spnego-ntlm NAME DOMAIN USER PW    NTLM inside SPNEGO, by gss-ntlmssp
+  both NAME CCACHE DOMAIN USER PW    SPNEGO that proposes Kerberos, then NTLM
   spnego NAME CCACHE SERVICE [BINDING [CONF [FLAG]]]  Kerberos inside SPNEGO
   krb5 NAME CCACHE SERVICE [BINDING [CONF [FLAG]]]    Kerberos alone
                                      BINDING: a channel binding's application data, in hex; CONF: a krb5.conf;
@@ -100,13 +101,12 @@ def kerberos(mech, ccache, service, binding="", conf="", flag=""):
     return client
 
 
-def spnego_ntlm(domain, user, password):
+def spnego_ntlm(domain, user, password, ccache="/nonexistent"):
     handle, path = tempfile.mkstemp(prefix="wa-user-")
     with os.fdopen(handle, "w") as users:
         users.write("%s:%s:%s\n" % (domain, user, password))
     try:
-        client = Gss("spnego", "HTTP@localhost",
-                     {"KRB5CCNAME": "/nonexistent", "NTLM_USER_FILE": path})
+        client = Gss("spnego", "HTTP@localhost", {"KRB5CCNAME": ccache, "NTLM_USER_FILE": path})
         client.first = client.context.step(None)     # reads the file
     finally:
         os.unlink(path)
@@ -118,6 +118,7 @@ def spnego_ntlm(domain, user, password):
 MAKERS = {
     "ntlm": Ntlm,
     "spnego-ntlm": spnego_ntlm,
+    "both": lambda ccache, *words: spnego_ntlm(*words, ccache),
     "spnego": lambda *words: kerberos("spnego", *words),
     "krb5": lambda *words: kerberos("krb5", *words),
 }

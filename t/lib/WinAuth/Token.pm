@@ -35,7 +35,7 @@ END {
     }
 }
 
-# ntlm(USER, PASSWORD, DOMAIN), spnego_ntlm(same), spnego(CCACHE), krb5(CCACHE): a client.
+# ntlm(USER, PASSWORD, DOMAIN), spnego_ntlm(same), spnego(CCACHE), krb5(CCACHE), both(USER, PASSWORD): a client.
 sub client {
     my ($class, $kind, @words) = @_;
     my $name = 'c' . $count++;
@@ -62,6 +62,12 @@ sub spnego_ntlm {
 sub spnego {
     my ($class, $user) = @_;
     return $class->client('spnego', "$ENV{WA_KDC}/$user.ccache", 'HTTP@localhost');
+}
+
+# both(USER, PASSWORD): proposes Kerberos, and NTLM behind it.
+sub both {
+    my ($class, $user, $password) = @_;
+    return $class->client('both', "$ENV{WA_KDC}/$user.ccache", 'WINAUTH', $user, $password);
 }
 
 # bound(KIND, USER, BINDING, CONF): Kerberos, "spnego" or "krb5", tied to a TLS channel; see tokens.py.
