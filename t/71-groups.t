@@ -365,6 +365,20 @@ for my $section ('cold', 'cold-not') {
     like outcome($path), qr/ 401 3 5 not-authorized$/, "outage, $section: the reason";
 }
 like $cold->error_log, qr/WA0160: Require winauth-group g-inner: the group cannot be looked up: /, 'outage: the error log';
+# the domain trusts another one, which nobody has ever seen
+my $trust = scratch('trust.ldif', <<'END');
+dn: CN=away.test,CN=System,DC=ad,DC=test
+objectClass: trustedDomain
+trustPartner: away.test
+flatName: AWAY
+trustDirection: 3
+trustType: 2
+trustAttributes: 8
+securityIdentifier: S-1-5-21-70-80-90
+
+END
+my $added = run({}, 'ldbadd', '-H', "$ad->{dir}/dc/private/sam.ldb", $trust);
+$added->{exit} == 0 or die "ldbadd: $added->{err}";
 $ad->sh('start');
 for my $section ('cold', 'cold-not') {
     my $status = 0;
@@ -376,6 +390,34 @@ for my $section ('cold', 'cold-not') {
     }
     is $status, 200, "after the outage, $section: by itself";
 }
+
+# --- groups of other domains
+
+my $far = site($ad, <<'END');
+WinAuthExtendedProtection None
+<Location /w/away/>
+  AuthMerging Off
+  Require winauth-group AWAY\g
+</Location>
+<Location /w/away-dns/>
+  AuthMerging Off
+  Require winauth-group away.test\g
+</Location>
+<Location /w/nowhere/>
+  AuthMerging Off
+  Require winauth-group NOWHERE\g
+</Location>
+END
+for my $case ([ 'away', 'AWAY\\\\g', 'cannot be looked up: no domain controller of away answers' ],
+              [ 'away-dns', 'away.test\\\\g', 'cannot be looked up: no domain controller of away.test answers' ],
+              [ 'nowhere', 'NOWHERE\\\\g', 'does not exist: winbindd knows no such name' ]) {
+    my ($section, $group, $why) = @{$case};
+    ($r) = status_of(address($section), by('Kerberos', 'alice'));
+    is $r->{status}, 401, "a group of another domain, $section: not in it";
+    like $far->error_log, qr/WA0160: Require winauth-group \Q$group\E: the group $why/, "a group of another domain, $section: why";
+}
+my ($own_kind) = status_of(address('both'), by('NTLM', 'alice'));
+is identity($own_kind->{body}), 'ADTEST\\alice NTLM NTLM', 'where another domain is trusted, our own is our own';
 
 unlike $server->error_log . $warm->error_log . $cold->error_log, qr/exit signal/, 'no process of the servers died';
 done_testing;

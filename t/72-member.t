@@ -112,6 +112,19 @@ for my $case ([ 'alice', 'alice@ad.test' ], [ 'ursula', 'uschi@ad.test' ]) {
     }
 }
 
+# --- an account of the member itself, which is none of the domain's; it needs a user of the system, any
+
+my $added = run({}, 'sh', '-c', 'printf "%s\n%s\n" "$2" "$2" | pdbedit -s "$1" -t -a daemon', 'sh', "$ad->{host}/smb.conf", 'Passw0rd-daemon');
+$added->{exit} == 0 or die "pdbedit: $added->{err}";
+for my $kind (@KINDS) {
+    my $login = attempt($kind, 'daemon', 'Passw0rd-daemon', 'WEB1');
+    is identity($login->{last}{body}), 'WEB1\\daemon ' . ($kind eq 'SPNEGO' ? 'Negotiate' : 'NTLM') . ' NTLM', "$kind: a local account";
+    my $e = environment($login->{last}{body});
+    unlike $e->{WINAUTH_SID}, $SID, "$kind: with a SID of the machine";
+    is $e->{WINAUTH_UPN}, undef, "$kind: and no UPN";
+    is attempt($kind, 'daemon', 'wrong', 'WEB1')->{last}{status}, 401, "$kind: with its own password only";
+}
+
 unlike $server->error_log, qr/exit signal/, 'no process of the server died';
 $server->stop;
 

@@ -10,6 +10,7 @@ use Time::HiRes qw(sleep time);
 use WinAuth::AD;
 use WinAuth::Client;
 use WinAuth::Ntlm;
+use WinAuth::Own 'own';
 use WinAuth::Token;
 
 my $ad = WinAuth::AD->world;
@@ -126,6 +127,28 @@ sub busy { return attempt('our own client', 'alice', $PW, 'ADTEST')->{last}{stat
     cmp_ok time - $start, '<', 5, 'the server ends without waiting for what hangs';
     unlike $server->error_log, qr/exit signal|Segmentation|still did not exit/, 'and nothing has died of it';
     thaw();
+}
+
+# --- a start while it hangs: it is asked once for all virtual hosts, twice in all ------------------------
+
+{
+    my @hosts = map { my $n = $_; map { <<"END" } '', 'WinAuthNTLMAuthority winbind' } 1 .. 4;
+<VirtualHost *>
+  ServerName www$n.ad.test
+  WinAuthDomain AD.TEST ADTEST
+  WinAuthDomain OTHER$n.TEST OTHER$n
+  $_
+</VirtualHost>
+END
+    freeze();
+    my $start = time;
+    my $server = own("@hosts", trust => "WinAuthKeytab $ad->{host}/http.keytab\nLogLevel winauth:info\n")->start;
+    my $took = time - $start;
+    thaw();
+    cmp_ok $took, '<', 20, 'eight virtual hosts start in the time of one';
+    my @lines = $server->error_log =~ /(WA00(?:02|10)): [^\n]*no answer within 5 s/g;
+    is join(' ', sort @lines), 'WA0002 WA0010', 'and one line each says why: NTLM that was asked for, NTLM that was not';
+    $server->stop;
 }
 
 # --- a hundred at one time ------------------------------------------------------------------------

@@ -88,25 +88,27 @@ static wbcErr call_authenticate(wa_winbind_question *q)
     return wbcCtxAuthenticateUserEx(q->ctx, &q->params, &q->info, &q->error);
 }
 
-/* Whether the account is of the server's own domain, whose DNS name then is its realm.  False: it
- * cannot be told now, and a user must not have one name today and another tomorrow. */
-static bool settle_account(wa_winbind *a, const char *domain, const char *name, apr_pool_t *pool,
+/* The account's names; the realm of one of the server's own domain is that one's DNS name. False:
+ * its domain is not what it says, or cannot be told now, and a user must not have one name today
+ * and another tomorrow. */
+static bool settle_account(wa_winbind *a, const struct wbcAuthUserInfo *info, apr_pool_t *pool,
                            wa_ruling *out)
 {
-    wa_ntlm_target own = { NULL, NULL, NULL, NULL };
+    wa_account *account = &out->account;
+    wa_domain domain = { 0 };
     const char *detail = NULL;
-    wa_reason reason = wa_winbind_target(&a->base, pool, &own, &detail);
+    wa_reason reason = wa_winbind_origin(a, info, pool, &domain, &account->home, &detail);
 
     if (reason != WA_REASON_OK) {
-        wa_ruling_set(out, WA_VERDICT_UNAVAILABLE, reason, detail);
+        wa_ruling_set(
+            out, reason == WA_REASON_UNKNOWN_USER ? WA_VERDICT_FAILED : WA_VERDICT_UNAVAILABLE,
+            reason, detail);
         return false;
     }
-    out->account.domain = apr_pstrdup(pool, domain);
-    out->account.name = apr_pstrdup(pool, name);
-    if (wa_account_same_domain(domain, own.netbios_domain)) {
-        out->account.home = true;
-        out->account.realm = own.dns_domain != NULL ? upper(pool, own.dns_domain) : NULL;
-    }
+    account->domain = apr_pstrdup(pool, domain.name);
+    account->name = apr_pstrdup(pool, info->account_name);
+    account->realm = account->home && domain.dns != NULL ? upper(pool, domain.dns) : NULL;
+    wa_identity_set_upn(account, info->user_principal, domain.dns, pool);
     return true;
 }
 
@@ -164,13 +166,8 @@ static void rule_account(wa_winbind *a, const struct wbcAuthUserInfo *info, apr_
     else if (is_machine(name)) {
         wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_MACHINE_ACCOUNT_REFUSED, NULL);
     }
-    else if (settle_account(a, domain, name, pool, out)) {
+    else if (settle_account(a, info, pool, out)) {
         settle_sids(info, pool, &out->account);
-        wa_identity_set_upn(&out->account, info->user_principal,
-                            info->dns_domain_name != NULL && *info->dns_domain_name != '\0'
-                                ? info->dns_domain_name
-                                : out->account.realm,
-                            pool);
         wa_ruling_set(out, WA_VERDICT_DONE, WA_REASON_OK, NULL);
     }
 }

@@ -41,6 +41,9 @@ static void give_back(wa_winbind *a, struct wbcContext *ctx, bool good)
 
 static const char *explain(wbcErr rc, apr_pool_t *pool)
 {
+    if (rc == WBC_ERR_DOMAIN_NOT_FOUND) {
+        return "winbindd does not know its domain, or no controller of that answers";
+    }
     return apr_psprintf(pool,
                         "%s: is winbindd running, and may httpd's user enter its "
                         "winbindd_privileged directory?",
@@ -58,8 +61,12 @@ static const char *lower_fqdn(apr_pool_t *pool, const char *host, const char *do
     return out;
 }
 
-static void copy_target(const wa_ntlm_target *from, apr_pool_t *pool, wa_ntlm_target *to)
+/* Under the mutex. */
+static void copy_own(const wa_winbind *a, apr_pool_t *pool, wa_ntlm_target *to, wa_sid *sid)
 {
+    const wa_ntlm_target *from = &a->names;
+
+    *sid = a->sid;
     to->netbios_domain = apr_pstrdup(pool, from->netbios_domain);
     to->netbios_computer = apr_pstrdup(pool, from->netbios_computer);
     to->dns_domain = apr_pstrdup(pool, from->dns_domain);
@@ -168,7 +175,11 @@ wa_reason wa_winbind_ask(wa_winbind *a, wa_winbind_question *q, apr_pool_t *pool
 
 static wbcErr call_names(wa_winbind_question *q)
 {
-    return wbcCtxInterfaceDetails(q->ctx, &q->names);
+    wbcErr rc = wbcCtxInterfaceDetails(q->ctx, &q->names);
+
+    return rc == WBC_ERR_SUCCESS
+               ? wa_winbind_domain_sid(q->ctx, q->names->netbios_domain, &q->sid)
+               : rc;
 }
 
 static wbcErr call_ping(wa_winbind_question *q)
@@ -177,8 +188,10 @@ static wbcErr call_ping(wa_winbind_question *q)
 }
 
 /* Under the mutex. */
-static void store_names(wa_winbind *a, const struct wbcInterfaceDetails *d)
+static void store_names(wa_winbind *a, const wa_winbind_question *q)
 {
+    const struct wbcInterfaceDetails *d = q->names;
+
     apr_pool_clear(a->pool);
     memset(&a->names, 0, sizeof(a->names));
     a->names.netbios_domain = apr_pstrdup(a->pool, d->netbios_domain);
@@ -187,6 +200,7 @@ static void store_names(wa_winbind *a, const struct wbcInterfaceDetails *d)
         a->names.dns_domain = apr_pstrdup(a->pool, d->dns_domain);
         a->names.dns_computer = lower_fqdn(a->pool, d->netbios_name, d->dns_domain);
     }
+    wa_winbind_read_sid(&q->sid, &a->sid);
     a->fetched = apr_time_now();
 }
 
@@ -203,10 +217,10 @@ static bool names_fresh(wa_winbind *a)
     return fresh;
 }
 
-wa_reason wa_winbind_target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
-                            const char **detail)
+/* Our names and the SID of our domain. */
+static wa_reason fetch(wa_winbind *a, apr_pool_t *pool, wa_ntlm_target *out, wa_sid *sid,
+                       const char **detail)
 {
-    wa_winbind *a = (wa_winbind *)authority;
     wa_reason reason;
     wa_winbind_question *q;
     bool known;
@@ -214,7 +228,7 @@ wa_reason wa_winbind_target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_t
     apr_thread_mutex_lock(a->mutex);
     known = names_fresh(a);
     if (known) {
-        copy_target(&a->names, pool, out);
+        copy_own(a, pool, out, sid);
     }
     apr_thread_mutex_unlock(a->mutex);
     if (known) {
@@ -224,8 +238,8 @@ wa_reason wa_winbind_target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_t
     reason = wa_winbind_ask(a, q, pool, detail); /* outside the mutex: it may hang */
     apr_thread_mutex_lock(a->mutex);
     if (reason == WA_REASON_OK) {
-        store_names(a, q->names);
-        copy_target(&a->names, pool, out);
+        store_names(a, q);
+        copy_own(a, pool, out, sid);
     }
     else {
         a->fetched =
@@ -235,6 +249,24 @@ wa_reason wa_winbind_target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_t
     if (reason == WA_REASON_OK) {
         end_question(&q->job);
     }
+    return reason;
+}
+
+wa_reason wa_winbind_target(wa_authority *authority, apr_pool_t *pool, wa_ntlm_target *out,
+                            const char **detail)
+{
+    wa_sid ignored;
+
+    return fetch((wa_winbind *)authority, pool, out, &ignored, detail);
+}
+
+wa_reason wa_winbind_own(wa_winbind *a, apr_pool_t *pool, wa_domain *out, const char **detail)
+{
+    wa_ntlm_target names = { NULL, NULL, NULL, NULL };
+    wa_reason reason = fetch(a, pool, &names, &out->sid, detail);
+
+    out->name = names.netbios_domain;
+    out->dns = names.dns_domain;
     return reason;
 }
 

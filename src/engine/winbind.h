@@ -3,6 +3,7 @@
 #ifndef WA_ENGINE_WINBIND_H
 #define WA_ENGINE_WINBIND_H
 
+#include "core/domain.h"
 #include "engine/authority.h"
 #include "engine/offload.h"
 #include "engine/spares.h"
@@ -14,8 +15,9 @@
 typedef struct wa_winbind {
     wa_authority base;
     wa_spares *contexts;
-    apr_thread_mutex_t *mutex; /* guards names, fetched and pool */
+    apr_thread_mutex_t *mutex; /* guards all below */
     wa_ntlm_target names;      /* of the machine account; in pool */
+    wa_sid sid;                /* of our own domain */
     apr_time_t fetched;        /* 0: never */
     apr_pool_t *pool;          /* of names; cleared with them */
 } wa_winbind;
@@ -35,7 +37,7 @@ struct wa_winbind_question {
     struct wbcAuthUserParams params; /* points into text */
     wbcErr rc;
     struct wbcInterfaceDetails *names;
-    struct wbcDomainSid sid; /* set iff found */
+    struct wbcDomainSid sid; /* of our own domain; or of an account, iff found */
     bool found;
     struct wbcAuthUserInfo *info;
     struct wbcAuthErrorInfo *error;
@@ -83,6 +85,23 @@ wa_lookup wa_winbind_group(wa_authority *authority, const char *domain, const ch
                            apr_pool_t *pool, wa_sid *out, const char **detail);
 bool wa_winbind_group_names(wa_authority *authority, const wa_sid *sids, size_t n,
                             apr_pool_t *pool, const char **names_out, const char **detail);
+
+/* The SID of a domain that winbindd knows by that NetBIOS name, also while none of its
+ * controllers answers. */
+wbcErr wa_winbind_domain_sid(struct wbcContext *ctx, const char *name, struct wbcDomainSid *sid);
+
+/* Our own domain, in pool. */
+wa_reason wa_winbind_own(wa_winbind *a, apr_pool_t *pool, wa_domain *out, const char **detail);
+
+/* The domain of an account, in pool, whose first SID has a domain's; *home: it is our own.
+ * UNKNOWN_USER: it claims to be another one; anything else but OK: it cannot be told. */
+wa_reason wa_winbind_origin(wa_winbind *a, const struct wbcAuthUserInfo *info, apr_pool_t *pool,
+                            wa_domain *out, bool *home, const char **detail);
+
+/* True iff a domain that winbindd knows, or winbindd itself, does not answer: *detail, in pool,
+ * says so. */
+bool wa_winbind_is_away(wa_authority *authority, const char *domain, apr_pool_t *pool,
+                        const char **detail);
 
 void wa_winbind_read_sid(const struct wbcDomainSid *from, wa_sid *to);
 

@@ -80,12 +80,13 @@ static name_query *make_name(const char *domain, const char *name)
 }
 
 /* winbindd has one word for a name that does not exist and for a controller that does not answer:
- * what it does not know is unknown only while one does. */
+ * what it does not know is unknown only while one does, ours and that domain's. */
 static wa_lookup rule_name(wa_authority *authority, const name_query *q, apr_pool_t *pool,
                            wa_sid *out, const char **detail)
 {
     if (q->base.rc != WBC_ERR_SUCCESS) {
-        if (!authority->ready(authority, pool, detail)) {
+        if (!authority->ready(authority, pool, detail)
+            || wa_winbind_is_away(authority, q->domain, pool, detail)) {
             return WA_LOOKUP_UNAVAILABLE;
         }
         *detail = "winbindd knows no such name";

@@ -22,13 +22,22 @@ APLOG_USE_MODULE(winauth);
 
 static const char user_file_variable[] = "NTLM_USER_FILE"; /* where gss-ntlmssp finds its users */
 
+/* winbindd, asked once: a server with a hundred names must not wait for it a hundred times. */
+typedef struct winbind_found {
+    bool asked;
+    wa_authority *authority;
+    wa_winbind_state state;
+    const char *detail;
+} winbind_found;
+
 /* Trusts and authorities of this configuration; servers with equal settings share them. */
 typedef struct workshop {
     apr_pool_t *pconf;
     server_rec *server;
     apr_hash_t *trusts;      /* settings as text -> wa_trust */
-    apr_hash_t *authorities; /* spec and realms as text -> wa_authority */
-    bool refused;            /* something is wrong that must stop start-up */
+    apr_hash_t *authorities; /* spec, and for a file realms, as text -> wa_authority */
+    winbind_found winbind;
+    bool refused; /* something is wrong that must stop start-up */
 } workshop;
 
 /* Written while the configuration is read, by one thread; read-only afterwards. */
@@ -66,26 +75,37 @@ static void become_child(void)
     (void)ap_run_drop_privileges(current->pconf, current->server);
 }
 
+static const winbind_found *find_winbind(workshop *w)
+{
+    winbind_found *found = &w->winbind;
+
+    if (!found->asked) {
+        found->asked = true;
+        found->detail = "";
+        found->authority =
+            wa_authority_winbind(become_child, w->pconf, &found->state, &found->detail);
+    }
+    return found;
+}
+
 /* NTLM is offered unless it is configured only when it can be judged; who has configured it may
  * start winbindd later, and until then it is 503. */
 static wa_authority *winbind_authority(workshop *w, bool configured)
 {
-    wa_winbind_state state = WA_WINBIND_AWAY;
-    const char *detail = "";
-    wa_authority *authority = wa_authority_winbind(become_child, w->pconf, &state, &detail);
+    const winbind_found *found = find_winbind(w);
 
-    if (state == WA_WINBIND_READY) {
-        return authority;
+    if (found->state == WA_WINBIND_READY) {
+        return found->authority;
     }
     if (is_real_start() && configured) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->server,
-                     "WA0002: WinAuthNTLMAuthority winbind: %s", detail);
+                     "WA0002: WinAuthNTLMAuthority winbind: %s", found->detail);
     }
     else if (is_real_start()) { /* where there is no winbindd, none may be wanted */
-        ap_log_error(APLOG_MARK, state == WA_WINBIND_CLOSED ? APLOG_WARNING : APLOG_INFO, 0,
-                     w->server, "WA0010: NTLM is not offered: %s", detail);
+        ap_log_error(APLOG_MARK, found->state == WA_WINBIND_CLOSED ? APLOG_WARNING : APLOG_INFO,
+                     0, w->server, "WA0010: NTLM is not offered: %s", found->detail);
     }
-    return configured ? authority : NULL;
+    return configured ? found->authority : NULL;
 }
 
 /* The authority a spec names; NULL for none, and when it is not there. */
@@ -109,7 +129,9 @@ static wa_authority *make_authority(workshop *w, const char *spec, const apr_tab
 static wa_authority *authority_for(workshop *w, const wa_server_config *c, const char *realms)
 {
     const char *spec = wa_server_ntlm_authority(c);
-    const char *key = apr_pstrcat(w->pconf, spec != NULL ? spec : "", "|", realms, NULL);
+    bool is_file = spec != NULL && strncmp(spec, "file:", 5) == 0;
+    const char *key =
+        apr_pstrcat(w->pconf, spec != NULL ? spec : "", "|", is_file ? realms : "", NULL);
     wa_authority **made = apr_hash_get(w->authorities, key, APR_HASH_KEY_STRING);
 
     if (made == NULL) { /* asked once, also where it turns out that there is none */
