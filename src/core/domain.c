@@ -11,7 +11,7 @@ static const wa_domain *find_sid(const wa_domain_facts *f, const wa_sid *sid)
 {
     size_t i;
 
-    for (i = 0; i < f->count; i++) {
+    for (i = 0; f->listed != NULL && i < f->count; i++) {
         if (wa_sid_compare(&f->listed[i].sid, sid) == 0) {
             return &f->listed[i];
         }
