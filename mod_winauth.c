@@ -27,6 +27,8 @@ extern module AP_MODULE_DECLARE_DATA winauth_module __attribute__((visibility("d
 
 static void register_hooks(apr_pool_t *pool)
 {
+    static const char *const before_authz[] = { "mod_authz_core.c", NULL };
+
     wa_answer_register();
     wa_authz_register(pool);
     wa_channel_register();
@@ -42,6 +44,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_status(wa_commons_bury, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(wa_request_authenticate, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(wa_request_authorize_early, NULL, before_authz, APR_HOOK_LAST,
+                            AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(wa_request_authenticate_early, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(wa_request_admitted, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -79,6 +79,54 @@ sub variables { return { $_[0]{body} =~ /^(\w+)=(.*)$/mg } }
     }
 }
 
+# --- who may not, and an error page in the same section; a redirect in a part of a page ---------------------------
+
+{
+    my $own = own(<<'END' . $SCRIPTS, modules => [qw(cgid include)]);
+WinAuthDelegationDir @DIR@/ccaches
+<Location />
+  AuthType WinAuth
+  AuthName own
+  Require user "WINAUTH\\bob"
+  WinAuthDelegation forwarded
+  ErrorDocument 401 /env.pl
+  ErrorDocument 404 /env.pl
+</Location>
+<Location /forbidding>
+  AuthzSendForbiddenOnFailure On
+  ErrorDocument 403 /forbidding/env.pl
+</Location>
+<Location /part>
+  SetEnv SECTION part
+</Location>
+END
+    script($own, 'env.pl', $ENV_PL);
+    mkdir "$own->{dir}/htdocs/$_" for qw(part forbidding);
+    script($own, 'part/env.pl', $ENV_PL);
+    script($own, 'forbidding/env.pl', $ENV_PL);
+    script($own, 'part/there.pl', "#!/bin/sh\nprintf 'Location: /part/env.pl\\n\\n'\n");
+    $own->file('htdocs/page.shtml', '<!--#include virtual="/part/there.pl" -->');
+    $own->file("htdocs/$_", "a page\n") for qw(page forbidding/page);
+    $own->start;
+    my $token = sub { WinAuth::Token->client('spnego', "$ENV{WA_KDC}/$_[0].ccache", 'HTTP@localhost', '', '', 'delegate_to_peer')->step };
+    for my $case ([ '/page', '401 3 5 not-authorized' ], [ '/forbidding/page', '403 0 5 not-authorized' ]) {
+        my ($page, $log) = @{$case};
+        my $r = to($own)->get($page, Authorization => 'Negotiate ' . $token->('alice'));
+        my $seen = variables($r);
+        is $seen->{WINAUTH_REASON}, 'not-authorized', "$page: the error page knows why";
+        is join(' ', grep { /WINAUTH_(?:PACKAGE|SID)|KRB5CCNAME/ && !/^REDIRECT/ } keys %{$seen}), '', "$page: and nobody is logged in for it";
+        ok $own->logged('access.log', qr/"GET \Q$page\E HTTP\/1.1" $log$/m), "$page: the log";
+    }
+    my $client = to($own);
+    my $r = $client->get('/none', Authorization => 'Negotiate ' . $token->('bob'));
+    is variables($r)->{WINAUTH_PACKAGE}, 'Kerberos', 'who may is, also for the page that says that there is none';
+    ok $own->logged('access.log', qr{"GET /none HTTP/1.1" 404 0 0 ok$}m), 'the log of that';
+    my $seen = variables($client->get('/page.shtml'));
+    is "$seen->{REMOTE_USER} $seen->{WINAUTH_PACKAGE}", BOB . ' Kerberos', 'a redirect in a part of a page: all is handed on';
+    like $seen->{KRB5CCNAME} || '', qr/^FILE:/, 'and what was delegated';
+    $own->stop;
+}
+
 # --- the application's own 401, at the end of a redirect ------------------------------------------------------
 
 {
@@ -175,7 +223,8 @@ END
             unlike $r->{body}, qr/secret/, 'and has nothing that is for users only, for a user either';
             sleep 0.3;
             $r = to($own)->get($page);
-            unlike $r->{body}, qr/secret/, 'nor what the cache gives to others';
+            like $r->header('X-Cache') || '', qr/^HIT/, 'the cache gives it to others' if $page =~ /list/;
+            unlike $r->{body}, qr/secret/, 'who do not see it, either';
         }
     }
     my ($token) = ntlm();

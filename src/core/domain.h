@@ -12,7 +12,7 @@ typedef struct wa_domain {
     const char *name; /* NetBIOS */
     const char *dns;  /* or NULL when not known */
     wa_sid sid;       /* without sub-authorities when not known */
-    bool hearsay;     /* listed: its names may be no more than what it says of itself */
+    bool hearsay;     /* its names may be no more than what it says of itself */
 } wa_domain;
 
 /* What is known when an account has been proved.  SIDs without sub-authorities are not known. */

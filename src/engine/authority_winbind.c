@@ -106,6 +106,7 @@ static bool settle_account(wa_winbind *a, const struct wbcAuthUserInfo *info, ap
         return false;
     }
     account->domain = apr_pstrdup(pool, domain.name);
+    account->self_named = domain.hearsay;
     account->name = apr_pstrdup(pool, info->account_name);
     account->realm = account->home && domain.dns != NULL ? upper(pool, domain.dns) : NULL;
     wa_identity_set_upn(account, info->user_principal, domain.dns, pool);

@@ -156,6 +156,16 @@ static void end(const wa_trust *trust, const wa_lockout_keys *keys, const wa_rul
     }
 }
 
+/* The authority is one for all servers, and knows nothing of what they call realms. */
+static void refuse_taken_name(const wa_trust *trust, wa_ruling *out)
+{
+    if (out->verdict == WA_VERDICT_DONE && out->account.self_named
+        && wa_trust_calls(trust, out->account.domain)) {
+        wa_ruling_set(out, WA_VERDICT_FAILED, WA_REASON_UNKNOWN_USER,
+                      "its domain calls itself by a name that WinAuthDomain gives to a realm");
+    }
+}
+
 void wa_submit_response(const wa_engine *engine, const wa_trust *trust, const wa_logon *logon,
                         apr_pool_t *pool, wa_ruling *out)
 {
@@ -164,6 +174,7 @@ void wa_submit_response(const wa_engine *engine, const wa_trust *trust, const wa
     if (enter(engine, trust, logon->user, logon->domain, &keys, pool, out)) {
         trust->authority->judge(trust->authority, logon, pool, out);
         end(trust, &keys, out);
+        refuse_taken_name(trust, out);
     }
 }
 
@@ -176,5 +187,6 @@ void wa_submit_password(const wa_engine *engine, const wa_trust *trust, const ch
     if (enter(engine, trust, user, domain, &keys, pool, out)) {
         trust->authority->password(trust->authority, user, domain, password, pool, out);
         end(trust, &keys, out);
+        refuse_taken_name(trust, out);
     }
 }

@@ -19,6 +19,18 @@ const char *wa_trust_domain(const wa_trust *trust, const char *realm)
     return NULL;
 }
 
+bool wa_trust_calls(const wa_trust *trust, const char *domain)
+{
+    const apr_array_header_t *rows = apr_table_elts(trust->realms);
+    bool found = false;
+    int i;
+
+    for (i = 0; i < rows->nelts && !found; i++) {
+        found = wa_account_same_domain(APR_ARRAY_IDX(rows, i, apr_table_entry_t).val, domain);
+    }
+    return found;
+}
+
 void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild)
 {
     /* half of them may hang in a daemon, the others go on serving */

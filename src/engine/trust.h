@@ -33,6 +33,9 @@ typedef struct wa_trust {
 /* NetBIOS domain of a Kerberos realm, or NULL.  Realms are compared exactly, as Kerberos does. */
 const char *wa_trust_domain(const wa_trust *trust, const char *realm);
 
+/* True iff that is what WinAuthDomain calls some realm, in whatever case. */
+bool wa_trust_calls(const wa_trust *trust, const char *domain);
+
 /* Prepares the parts that belong to a child process of so many threads; call in child_init,
  * before they serve. */
 void wa_trust_open(wa_trust *trust, int threads, apr_pool_t *pchild);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RID_DOMAIN_USERS = 513 };
+
 static bool is_wbc_called(const struct wbcDomainInfo *d, const char *name)
 {
     return wa_account_same_domain(d->short_name, name)
@@ -30,7 +32,7 @@ static bool find_listed(struct wbcContext *ctx, const char *name, struct wbcDoma
         return false;
     }
     for (i = 0; i < count && !found; i++) {
-        found = wa_account_same_domain(list[i].short_name, name);
+        found = is_wbc_called(&list[i], name);
         *sid = list[i].sid;
     }
     wbcFreeMemory(list);
@@ -220,24 +222,34 @@ wa_reason wa_winbind_origin(wa_winbind *a, const struct wbcAuthUserInfo *info, a
 typedef struct presence_query {
     wa_winbind_query base;
     char *domain;
+    bool listed;
     bool answers;
-    struct wbcDomainInfo *list;
-    size_t count;
 } presence_query;
 
+/* A member has no way to ping a domain that is not its own: it asks for a group that each domain
+ * has, and our controllers ask those of that domain. */
 static wbcErr ask_presence(struct wbcContext *ctx, wa_winbind_query *query)
 {
     presence_query *q = (presence_query *)query;
+    enum wbcSidType type = WBC_SID_NAME_USE_NONE;
+    struct wbcDomainSid users;
+    char *domain = NULL;
+    char *name = NULL;
 
-    q->answers = wbcCtxPingDc(ctx, q->domain, NULL) == WBC_ERR_SUCCESS;
-    return q->answers ? WBC_ERR_SUCCESS : wbcCtxListTrusts(ctx, &q->list, &q->count);
+    q->listed = find_listed(ctx, q->domain, &users) && users.num_auths < WBC_MAXSUBAUTHS;
+    if (q->listed) {
+        users.sub_auths[users.num_auths++] = RID_DOMAIN_USERS;
+        q->answers = wbcCtxLookupSid(ctx, &users, &domain, &name, &type) == WBC_ERR_SUCCESS;
+        wbcFreeMemory(domain);
+        wbcFreeMemory(name);
+    }
+    return WBC_ERR_SUCCESS;
 }
 
 static void end_presence(wa_winbind_query *query)
 {
     presence_query *q = (presence_query *)query;
 
-    wbcFreeMemory(q->list);
     free(q->domain);
     free(q);
 }
@@ -262,8 +274,7 @@ bool wa_winbind_is_away(wa_authority *authority, const char *domain, apr_pool_t 
                         const char **detail)
 {
     presence_query *q = make_presence(domain);
-    bool away = false;
-    size_t i;
+    bool away;
 
     if (q == NULL) {
         *detail = "no memory";
@@ -272,9 +283,7 @@ bool wa_winbind_is_away(wa_authority *authority, const char *domain, apr_pool_t 
     if (!wa_winbind_put(authority, &q->base, pool, detail)) {
         return true;
     }
-    for (i = 0; !q->answers && i < q->count; i++) {
-        away = away || is_wbc_called(&q->list[i], domain);
-    }
+    away = q->listed && !q->answers;
     if (away) {
         *detail = apr_psprintf(pool, "no domain controller of %s answers", domain);
     }

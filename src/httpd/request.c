@@ -512,8 +512,18 @@ int wa_request_authenticate_early(request_rec *r)
         return DECLINED;
     }
     status = wa_request_authenticate(r);
-    /* httpd would now ask who gets in without a user, and forbid it to one who does not */
-    return status != OK ? status : r->user != NULL ? ap_run_auth_checker(r) : DECLINED;
+    return status == OK ? DECLINED : status;
+}
+
+/* httpd would now ask who gets in without a user, and forbid it to one who does not. */
+int wa_request_authorize_early(request_rec *r)
+{
+    const wa_request *record = wa_publish_find(r);
+
+    return record != NULL && record->judged && record->identity != NULL && r->user != NULL
+                   && is_ours(r) && wa_dir_optional(wa_config_of_request(r))
+               ? ap_run_auth_checker(r)
+               : DECLINED;
 }
 
 int wa_request_note_failure(request_rec *r, const char *auth_type)
@@ -544,24 +554,44 @@ static bool is_served_to_somebody(const request_rec *r)
 
 /* httpd authenticates no request whose configuration is that of the one it was made from, and
  * hands on the user, and to a sub-request all variables: the rest is ours to hand on. */
+static const request_rec *unchanged_origin(const request_rec *r)
+{
+    if (r->prev != NULL && r->prev->per_dir_config == r->per_dir_config) {
+        return r->prev;
+    }
+    return r->main != NULL && r->main->per_dir_config == r->per_dir_config ? r->main : NULL;
+}
+
+/* Whom authorization has refused is not logged in for the error page. */
+static void continue_redirect(request_rec *r, const wa_request *origin)
+{
+    bool refused = origin->reason == WA_REASON_OK && !origin->admitted;
+
+    if (refused) {
+        wa_publish_reason(r, WA_REASON_NOT_AUTHORIZED);
+    }
+    else if (origin->identity == NULL || !origin->admitted || !succeed(r, origin)) {
+        wa_publish_reason(r, origin->reason);
+    }
+}
+
 static void continue_origin(request_rec *r)
 {
-    const request_rec *from = r->main != NULL ? r->main : r->prev;
+    const request_rec *from = unchanged_origin(r);
     const wa_request *origin = from != NULL ? wa_publish_find(from) : NULL;
     wa_request *record;
 
-    if (origin == NULL || !origin->judged || from->per_dir_config != r->per_dir_config
-        || !is_ours(r)) {
+    if (origin == NULL || !origin->judged || !is_ours(r)) {
         return;
     }
     record = wa_publish_record(r);
     record->judged = true;
-    if (r->main != NULL) {
+    if (from == r->prev) {
+        continue_redirect(r, origin);
+    }
+    else {
         record->reason = origin->reason;
         record->identity = origin->identity;
-    }
-    else if (origin->identity == NULL || !succeed(r, origin)) {
-        wa_publish_reason(r, origin->reason);
     }
 }
 

@@ -13,6 +13,10 @@ int wa_request_authenticate(request_rec *r);
  * are judged also when "Require all granted" would not ask for any. */
 int wa_request_authenticate_early(request_rec *r);
 
+/* access_checker_ex hook, before mod_authz_core's: the whole of Require for who has logged in
+ * early. */
+int wa_request_authorize_early(request_rec *r);
+
 /* fixups hook, early: notes that authorization let the request pass, and hands on what httpd does
  * not where it authenticates nobody anew. */
 int wa_request_admitted(request_rec *r);
