@@ -25,10 +25,10 @@ typedef struct wa_account {
     const char *domain; /* NetBIOS domain, or NULL */
     const char *realm;  /* Kerberos realm or DNS domain in upper case, or NULL */
     bool home;          /* the domain or realm is the server's own */
-    bool self_named;    /* nobody but the domain itself says that this is its name */
     const char *upn; /* user principal name, or NULL when none is known: then it is name@realm */
     const char *sid; /* of the user in S-1-… form, or NULL when not known */
     const wa_sidset *sids; /* of the user and all groups, or NULL when those are not known */
+    bool self_named;       /* nobody but the domain itself says that this is its name */
 } wa_account;
 
 /* True iff name can be a Windows account or domain: 1 to 256 bytes of UTF-8 with no control

@@ -83,6 +83,7 @@ wa_domain_kind wa_domain_decide(const wa_domain_facts *facts, wa_domain *out)
     }
     out->name = foreign_name(facts, &sid, listed);
     out->dns = foreign_dns(facts, &sid, listed);
-    out->hearsay = facts->told == NULL && listed == NULL;
+    out->hearsay =
+        facts->told == NULL && listed == NULL && wa_sid_compare(&facts->claimed_sid, &sid) != 0;
     return out->name != NULL ? WA_DOMAIN_FOREIGN : WA_DOMAIN_REFUSED;
 }

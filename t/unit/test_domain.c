@@ -47,9 +47,9 @@ static const question questions[] = {
     { "another one, told and vouched for", OTHER "-1103", "OTHER", "other.test", "OTHER", "d", NO_LIST, "foreign OTHER other.test" },
     { "another one, told, its DNS name is not", OTHER "-1103", "OTHER", "other.test", "OTHER", "", NO_LIST, "foreign OTHER -" },
     { "another one, told, listed by hearsay", OTHER "-1103", "OTHER", "other.test", "OTHER", "d", HEARSAY, "foreign OTHER other.test" },
-    { "another one, by hearsay alone: no DNS name", OTHER "-1103", "OTHER", "other.test", NULL, "", HEARSAY, "foreign OTHER -" },
-    { "nobody knows it", "S-1-5-21-40-50-60-1103", "CHILD", "child.other.test", NULL, "", LISTS, "foreign CHILD -" },
-    { "nobody knows anything", OTHER "-1103", "OTHER", "other.test", NULL, "", NO_LIST, "foreign OTHER -" },
+    { "another one, by hearsay alone: no DNS name", OTHER "-1103", "OTHER", "other.test", NULL, "", HEARSAY, "foreign OTHER -, by its own word" },
+    { "nobody knows it", "S-1-5-21-40-50-60-1103", "CHILD", "child.other.test", NULL, "", LISTS, "foreign CHILD -, by its own word" },
+    { "nobody knows anything", OTHER "-1103", "OTHER", "other.test", NULL, "", NO_LIST, "foreign OTHER -, by its own word" },
     { "an account of the machine", MACHINE "-1000", "WEB1", NULL, "WEB1", "", LISTS, "foreign WEB1 -" },
     { "the same, where it is only listed", MACHINE "-1000", "WEB1", NULL, NULL, "", LISTS, "foreign WEB1 -" },
 
@@ -69,7 +69,7 @@ static const question questions[] = {
     { "nobody knows it, and it claims to be a third one", "S-1-5-21-40-50-60-1103", "THIRD", NULL, NULL, "", LISTS, "refused" },
     { "it claims to be this machine", OTHER "-1103", "WEB1", NULL, NULL, "", LISTS, "refused" },
     { "it claims to be a third one, but its own name is told", OTHER "-1103", "FOURTH", NULL, "OTHER", "", NO_LIST, "foreign OTHER -" },
-    { "it claims our DNS name", OTHER "-1103", "OTHER", "ad.test", NULL, "d", NO_LIST, "foreign OTHER -" },
+    { "it claims our DNS name", OTHER "-1103", "OTHER", "ad.test", NULL, "d", NO_LIST, "foreign OTHER -, by its own word" },
     { "it claims our DNS name, nobody vouches", OTHER "-1103", "OTHER", "AD.TEST", NULL, "", LISTS, "foreign OTHER other.test" },
     { "it claims a third one's DNS name", OTHER "-1103", "OTHER", "third.test", "OTHER", "", NO_LIST, "foreign OTHER -" },
     { "another one was there first under its name", THIRD "-1103", "THIRD", NULL, "THIRD", "", HEARSAY | LIE, "foreign THIRD -" },
@@ -101,8 +101,8 @@ static const char *decided(const question *s, const wa_domain *own)
     facts.claimed_sid = sid_of(strchr(s->vouched, 'n') != NULL ? OTHER : strchr(s->vouched, 'N') != NULL ? THIRD : NULL);
     facts.dns_sid = sid_of(strchr(s->vouched, 'd') != NULL ? OTHER : NULL);
     kind = wa_domain_decide(&facts, &out);
-    (void)snprintf(text, sizeof(text), "%s %s %s", kinds[kind], out.name != NULL ? out.name : "-",
-                   out.dns != NULL ? out.dns : "-");
+    (void)snprintf(text, sizeof(text), "%s %s %s%s", kinds[kind], out.name != NULL ? out.name : "-",
+                   out.dns != NULL ? out.dns : "-", out.hearsay ? ", by its own word" : "");
     return kind == WA_DOMAIN_REFUSED ? "refused" : text;
 }
 
