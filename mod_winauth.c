@@ -10,6 +10,7 @@
 #include "httpd/config.h"
 #include "httpd/delegation.h"
 #include "httpd/export.h"
+#include "httpd/origin.h"
 #include "httpd/publish.h"
 #include "httpd/request.h"
 #include "httpd/startup.h"
@@ -48,9 +49,9 @@ static void register_hooks(apr_pool_t *pool)
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(wa_request_authenticate_early, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_fixups(wa_request_admitted, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(wa_request_shield, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_insert_filter(wa_request_begun, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(wa_origin_admitted, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(wa_origin_shield, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_filter(wa_origin_begun, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_insert_error_filter(wa_answer_settle, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(wa_request_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     /* before every logger: an intermediate leg is none of their business */

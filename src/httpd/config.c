@@ -1,6 +1,9 @@
 #include "httpd/config.h"
 
 #include <apr_strings.h>
+#include <http_core.h>
+#include <stdint.h>
+#include <strings.h>
 
 extern module AP_MODULE_DECLARE_DATA winauth_module;
 
@@ -124,6 +127,13 @@ const wa_dir_config *wa_config_of_request(const request_rec *r)
 wa_server_config *wa_config_of_server(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, &winauth_module);
+}
+
+bool wa_config_is_ours(const request_rec *r)
+{
+    const char *type = ap_auth_type((request_rec *)(uintptr_t)r);
+
+    return type != NULL && strcasecmp(type, "WinAuth") == 0;
 }
 
 void wa_config_each(const wa_server_config *config, apr_pool_t *pool, void *baton,

@@ -51,6 +51,9 @@ extern const command_rec wa_config_commands[];
 const wa_dir_config *wa_config_of_request(const request_rec *r);
 wa_server_config *wa_config_of_server(const server_rec *s);
 
+/* True iff r's section has AuthType WinAuth. */
+bool wa_config_is_ours(const request_rec *r);
+
 /* Calls print for every server directive with its effective value; for the dump. */
 void wa_config_each(const wa_server_config *config, apr_pool_t *pool, void *baton,
                     void (*print)(void *baton, const char *name, const char *value));

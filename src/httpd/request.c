@@ -1,14 +1,15 @@
 #include "httpd/request.h"
 
+#include "httpd/admit.h"
 #include "httpd/answer.h"
 #include "httpd/audit.h"
 #include "httpd/channel.h"
 #include "httpd/commons.h"
 #include "httpd/delegation.h"
-#include "httpd/export.h"
 #include "httpd/facts.h"
 #include "httpd/handshakes.h"
 #include "httpd/memo.h"
+#include "httpd/origin.h"
 #include "httpd/publish.h"
 
 #include <apr_atomic.h>
@@ -26,13 +27,6 @@ APLOG_USE_MODULE(winauth);
  * client, not for one that only wants challenges. */
 enum { FREE_LEGS = 100 };
 
-static bool is_ours(const request_rec *r)
-{
-    const char *type = ap_auth_type((request_rec *)r);
-
-    return type != NULL && strcasecmp(type, "WinAuth") == 0;
-}
-
 static void drop(wa_facts *f)
 {
     if (f->slot != NULL) {
@@ -45,19 +39,6 @@ static void log_transition(request_rec *r, const wa_facts *f, wa_state to)
     ap_log_rerror(
         APLOG_MARK, APLOG_TRACE1, 0, r, "WA0104: [%s] -- %s (%" APR_SIZE_T_FMT " bytes) --> [%s]",
         wa_state_name(f->state), wa_event_name(f->event), f->token.n, wa_state_name(to));
-}
-
-/* Publishes the identity, and sees that an answer which refuses it all the same is a proper one.
- */
-static bool admit(request_rec *r, const wa_identity *identity)
-{
-    if (!wa_publish_identity(r, identity)) {
-        return false;
-    }
-    wa_answer_watch(r);
-    wa_delegation_export(r, identity);
-    wa_export_groups(r, identity);
-    return true;
 }
 
 static void remember(request_rec *r, const wa_facts *f, const wa_identity *identity)
@@ -104,7 +85,7 @@ static int log_in(request_rec *r, wa_facts *f, const wa_step *step)
     if (reason != WA_REASON_OK) {
         return turn_away(r, f, reason, identity);
     }
-    if (!admit(r, identity)) {
+    if (!wa_admit(r, identity)) {
         drop(f);
         return wa_answer_refuse(r, WA_REASON_UNKNOWN_USER, "no domain and no realm is known");
     }
@@ -300,7 +281,7 @@ static int reuse(request_rec *r, wa_facts *f)
     }
     if (f->slot->trust != f->trust || wa_facts_accepts(r, f, identity) != WA_REASON_OK
         || wa_delegation_is_missing(f->section, identity) || !wa_facts_may_bind(f, identity)
-        || !admit(r, identity)) {
+        || !wa_admit(r, identity)) {
         return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
     }
     wa_audit_ntlm(r, f, identity);
@@ -328,7 +309,7 @@ static int decide(request_rec *r, wa_facts *f)
         drop(f);
     }
     recalled = recall(r, f);
-    if (recalled != NULL && admit(r, recalled)) {
+    if (recalled != NULL && wa_admit(r, recalled)) {
         return OK;
     }
     switch (cell.action) {
@@ -346,93 +327,6 @@ static int decide(request_rec *r, wa_facts *f)
     return wa_answer_refuse(r, cell.reason, NULL);
 }
 
-/* The request this one was made from, if our hook has decided about that: a sub-request, an
- * internal redirect or an ErrorDocument stands on what its origin proved and never runs an
- * exchange. */
-static const wa_request *origin_of(const request_rec *r)
-{
-    const request_rec *from = r;
-
-    while ((from = from->main != NULL ? from->main : from->prev) != NULL) {
-        const wa_request *record = wa_publish_find(from);
-        if (record != NULL && record->judged) {
-            return record;
-        }
-    }
-    return NULL;
-}
-
-static bool is_error_document(const request_rec *r)
-{
-    return r->prev != NULL && r->prev->status != HTTP_OK;
-}
-
-/* mod_dir looks by sub-request for what stands for a directory, or for a file that is not there,
- * and then answers with it: such a look is made for the client.  Any other sub-request is a part
- * of a page, as those of a listing or of a page from elsewhere are, that is being made. */
-static bool is_index_lookup(request_rec *r)
-{
-    const request_rec *top = wa_channel_top(r);
-
-    return top != r && (top->finfo.filetype == APR_DIR || top->finfo.filetype == APR_NOFILE)
-           && !wa_publish_has_begun(top);
-}
-
-/* Serves r to whom its origin is served. */
-static bool succeed(request_rec *r, const wa_request *origin)
-{
-    if (!admit(r, origin->identity)) {
-        return false;
-    }
-    wa_publish_record(r)->final_line = origin->final_line;
-    return true;
-}
-
-static int inherit(request_rec *r, const wa_request *origin)
-{
-    wa_facts f;
-
-    wa_facts_section(r, &f);
-    if (wa_facts_lacks_tls(&f)) {
-        return wa_answer_refuse(r, WA_REASON_TLS_REQUIRED, NULL);
-    }
-    if (origin->identity != NULL && wa_facts_accepts(r, &f, origin->identity) == WA_REASON_OK
-        && succeed(r, origin)) {
-        return OK;
-    }
-    if (origin->identity == NULL && origin->reason == WA_REASON_ANONYMOUS
-        && wa_dir_optional(f.section)) {
-        wa_publish_reason(r, WA_REASON_ANONYMOUS);
-        return OK;
-    }
-    if (origin->identity != NULL && r->main == NULL && !is_error_document(r)) {
-        return wa_answer_refuse(r, WA_REASON_POLICY_CHANGED, NULL);
-    }
-    return wa_answer_again(r, origin->reason);
-}
-
-/* What a sub-request proves, or is refused for, counts for the request the client sent: mod_dir
- * looks for an index by sub-request, and another sub-request must not judge the same token again.
- */
-static void hand_up(request_rec *r, const wa_request *own)
-{
-    request_rec *top = wa_channel_top(r);
-    wa_request *record = wa_publish_record(top);
-
-    wa_publish_reason(top, own->reason);
-    record->identity = own->identity;
-    record->final_line = apr_pstrdup(top->pool, own->final_line); /* NULL stays NULL */
-    record->leg = own->leg;
-    record->hidden = own->hidden;
-    record->ahead = true;
-    if (own->identity != NULL && top->user == NULL) {
-        top->user = apr_pstrdup(top->pool, r->user);
-        top->ap_auth_type = r->ap_auth_type;
-        wa_answer_watch(top);
-    }
-    record->lines = wa_answer_lines(r, top->pool);
-}
-
 static int judge(request_rec *r)
 {
     wa_request *top = wa_publish_record(wa_channel_top(r));
@@ -446,7 +340,7 @@ static int judge(request_rec *r)
     status = decide(r, &f);
     own = wa_publish_find(r);
     if (own != NULL && own != top) {
-        hand_up(r, own);
+        wa_origin_hand_up(r, own);
     }
     return status;
 }
@@ -469,7 +363,8 @@ static int take_over(request_rec *r)
     if (seen.leg) {
         return wa_channel_role(r)->status; /* its line is kept in the record */
     }
-    return seen.identity != NULL ? inherit(r, &seen) : wa_answer_refuse(r, seen.reason, NULL);
+    return seen.identity != NULL ? wa_origin_inherit(r, &seen)
+                                 : wa_answer_refuse(r, seen.reason, NULL);
 }
 
 int wa_request_authenticate(request_rec *r)
@@ -477,7 +372,7 @@ int wa_request_authenticate(request_rec *r)
     const wa_request *record = wa_publish_find(r);
     static const wa_request nobody = { .reason = WA_REASON_ANONYMOUS };
 
-    if (!is_ours(r)) {
+    if (!wa_config_is_ours(r)) {
         return DECLINED;
     }
     if (record != NULL && record->ahead) {
@@ -486,14 +381,15 @@ int wa_request_authenticate(request_rec *r)
     if (record != NULL && record->judged) { /* by wa_request_authenticate_early */
         return record->identity != NULL ? OK : wa_answer_refuse(r, WA_REASON_ANONYMOUS, NULL);
     }
-    record = origin_of(r);
+    record = wa_origin_of(r);
     wa_publish_record(r)->judged = true;
     if (record == NULL
-        && (is_error_document(wa_channel_top(r)) || (r->main != NULL && !is_index_lookup(r)))) {
+        && (wa_origin_is_error_document(wa_channel_top(r))
+            || (r->main != NULL && !wa_origin_is_index_lookup(r)))) {
         record = &nobody; /* the page asked for is not ours: no exchange for a part or an error of
                              it */
     }
-    return record != NULL ? inherit(r, record) : judge(r);
+    return record != NULL ? wa_origin_inherit(r, record) : judge(r);
 }
 
 int wa_request_authenticate_early(request_rec *r)
@@ -504,11 +400,11 @@ int wa_request_authenticate_early(request_rec *r)
     if (record != NULL && record->ahead) {
         r->user = NULL; /* or Require would be content, and nobody asked */
         r->ap_auth_type = NULL;
-        if (!is_ours(r)) {
+        if (!wa_config_is_ours(r)) {
             memset(record, 0, sizeof(*record));
         }
     }
-    if (!is_ours(r) || !wa_dir_optional(wa_config_of_request(r))) {
+    if (!wa_config_is_ours(r) || !wa_dir_optional(wa_config_of_request(r))) {
         return DECLINED;
     }
     status = wa_request_authenticate(r);
@@ -521,7 +417,7 @@ int wa_request_authorize_early(request_rec *r)
     const wa_request *record = wa_publish_find(r);
 
     return record != NULL && record->judged && record->identity != NULL && r->user != NULL
-                   && is_ours(r) && wa_dir_optional(wa_config_of_request(r))
+                   && wa_config_is_ours(r) && wa_dir_optional(wa_config_of_request(r))
                ? ap_run_auth_checker(r)
                : DECLINED;
 }
@@ -539,104 +435,4 @@ int wa_request_note_failure(request_rec *r, const char *auth_type)
     }
     wa_answer_offer(r);
     return OK;
-}
-
-/* Has a login come of r's credentials, or of those of the request it was made from? */
-static bool is_served_to_somebody(const request_rec *r)
-{
-    const wa_request *record = wa_publish_find(r);
-
-    if (record == NULL || record->identity == NULL) {
-        record = origin_of(r);
-    }
-    return record != NULL && record->identity != NULL;
-}
-
-/* httpd authenticates no request whose configuration is that of the one it was made from, and
- * hands on the user, and to a sub-request all variables: the rest is ours to hand on. */
-static const request_rec *unchanged_origin(const request_rec *r)
-{
-    if (r->prev != NULL && r->prev->per_dir_config == r->per_dir_config) {
-        return r->prev;
-    }
-    return r->main != NULL && r->main->per_dir_config == r->per_dir_config ? r->main : NULL;
-}
-
-/* Whom authorization has refused is not logged in for the error page. */
-static void continue_redirect(request_rec *r, const wa_request *origin)
-{
-    bool refused = origin->reason == WA_REASON_OK && !origin->admitted;
-
-    if (refused) {
-        wa_publish_reason(r, WA_REASON_NOT_AUTHORIZED);
-    }
-    else if (origin->identity == NULL || !origin->admitted || !succeed(r, origin)) {
-        wa_publish_reason(r, origin->reason);
-    }
-}
-
-static void continue_origin(request_rec *r)
-{
-    const request_rec *from = unchanged_origin(r);
-    const wa_request *origin = from != NULL ? wa_publish_find(from) : NULL;
-    wa_request *record;
-
-    if (origin == NULL || !origin->judged || !is_ours(r)) {
-        return;
-    }
-    record = wa_publish_record(r);
-    record->judged = true;
-    if (from == r->prev) {
-        continue_redirect(r, origin);
-    }
-    else {
-        record->reason = origin->reason;
-        record->identity = origin->identity;
-    }
-}
-
-/* A look for an index that is let in is what the directory is answered with. */
-int wa_request_admitted(request_rec *r)
-{
-    wa_request *record = wa_publish_find(r);
-    wa_request *top = wa_publish_find(wa_channel_top(r));
-
-    if (record == NULL) {
-        continue_origin(r);
-        record = wa_publish_find(r);
-    }
-    if (record != NULL) {
-        record->admitted = true;
-    }
-    if (top != NULL && top->ahead) {
-        top->admitted = true;
-    }
-    return DECLINED;
-}
-
-void wa_request_begun(request_rec *r)
-{
-    if (r->main == NULL) {
-        wa_publish_begin(r);
-        wa_answer_settle_origin(r);
-    }
-}
-
-int wa_request_shield(request_rec *r)
-{
-    const wa_request *record;
-    const char *header = wa_channel_role(r)->credentials;
-    bool proxied = r->proxyreq == PROXYREQ_REVERSE
-                   || (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0);
-
-    if (proxied && is_served_to_somebody(r)) {
-        apr_table_unset(r->headers_in, header);
-    }
-    if (r->main != NULL || r->prev != NULL) {
-        record = origin_of(r);
-        if (record != NULL && record->identity != NULL) {
-            wa_delegation_hide(r, record->identity);
-        }
-    }
-    return DECLINED;
 }

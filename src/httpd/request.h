@@ -17,17 +17,6 @@ int wa_request_authenticate_early(request_rec *r);
  * early. */
 int wa_request_authorize_early(request_rec *r);
 
-/* fixups hook, early: notes that authorization let the request pass, and hands on what httpd does
- * not where it authenticates nobody anew. */
-int wa_request_admitted(request_rec *r);
-
-/* insert_filter hook: from now on the answer is being made. */
-void wa_request_begun(request_rec *r);
-
-/* fixups hook, late: what proved a login here is not passed on to a back end, which could use it;
- * nor is what a client delegated to a part of its page that did not ask for it. */
-int wa_request_shield(request_rec *r);
-
 /* note_auth_failure hook: somebody else refuses a request of a section of ours. */
 int wa_request_note_failure(request_rec *r, const char *auth_type);
 

@@ -173,7 +173,7 @@ static const char *format(const char *name, const char *domain, const char *real
                           wa_format how)
 {
     static char *out;
-    wa_account account = { name, domain, realm, home, NULL, NULL, NULL };
+    wa_account account = { name, domain, realm, home, NULL, NULL, NULL, false };
 
     free(out); /* the last call's */
     out = malloc(WA_ACCOUNT_MAX);
@@ -193,7 +193,7 @@ static const char *format_known(const char *name, const char *realm, const char 
                                 wa_format how)
 {
     static char out[WA_ACCOUNT_MAX];
-    wa_account account = { name, "AD", realm, true, upn, sid, NULL };
+    wa_account account = { name, "AD", realm, true, upn, sid, NULL, false };
 
     return wa_account_format(&account, how, out) ? out : NULL;
 }
