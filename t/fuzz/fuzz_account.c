@@ -36,7 +36,8 @@ static void check_upn(const char *s)
     const char *at = strchr(s, '@');
 
     if (wa_account_upn_ok(s)) {
-        CHECK(count(s, '@') == 1 && count(s, '\\') == 0 && wa_utf8_valid(wa_span_of(s, strlen(s))));
+        CHECK(count(s, '@') == 1 && count(s, '\\') == 0
+              && wa_utf8_valid(wa_span_of(s, strlen(s))));
         CHECK(at - s >= 1 && at - s <= 256 && wa_account_name_ok(at + 1));
         fuzz_accepted++;
     }
@@ -87,8 +88,10 @@ static void check_shape(const wa_account *a, wa_format format)
 
 static void check_account(char *const part[PARTS], unsigned bits)
 {
-    wa_account a = { part[0], bits & 1 ? part[1] : NULL, bits & 2 ? part[2] : NULL, bits & 4,
-                     NULL,    NULL,                      NULL };
+    wa_account a = {
+        part[0], bits & 1 ? part[1] : NULL, bits & 2 ? part[2] : NULL, bits & 4, NULL, NULL, NULL,
+        false
+    };
     int format;
 
     for (format = 0; format < WA_FORMAT_COUNT; format++) {
