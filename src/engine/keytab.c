@@ -41,9 +41,19 @@ const char *wa_keytab_name(const wa_trust *trust, apr_pool_t *pool)
     return trust->keytab != NULL ? trust->keytab : apr_pstrdup(pool, name);
 }
 
+/* What gssproxy's library takes for yes. */
 static bool is_proxied(void)
 {
-    return getenv("GSS_USE_PROXY") != NULL;
+    static const char *const yes[] = { "1", "on", "true", "yes" };
+    const char *word = getenv("GSS_USE_PROXY");
+    size_t i;
+
+    for (i = 0; word != NULL && i < sizeof(yes) / sizeof(yes[0]); i++) {
+        if (strcasecmp(word, yes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool wa_keytab_possible(const wa_trust *trust)

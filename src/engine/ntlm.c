@@ -18,7 +18,6 @@ typedef struct ntlm_exchange {
     wa_span negotiate; /* message 1, exactly; empty before leg one */
     wa_span challenge; /* message 2, exactly */
     unsigned char nonce[WA_NTLM_CHALLENGE_LEN];
-    uint32_t offered; /* flags of message 2 */
     unsigned legs;
 } ntlm_exchange;
 
@@ -40,7 +39,6 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
     wa_ntlm_negotiate negotiate;
     wa_ntlm_target target;
     const char *detail = NULL;
-    wa_span ignored;
     wa_reason reason;
     wa_writer w;
 
@@ -63,7 +61,6 @@ static void first_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step
     }
     x->negotiate = keep(x->base.pool, token);
     x->challenge = keep(x->base.pool, wa_span_of(w.p, w.n));
-    (void)wa_ntlm_parse_challenge(x->challenge, &ignored, &x->offered);
     out->verdict = WA_VERDICT_CONTINUE;
     out->reason = WA_REASON_HANDSHAKE;
     out->token = x->challenge;
@@ -89,6 +86,17 @@ static void succeed(ntlm_exchange *x, const wa_ntlm_authenticate *message,
     out->identity = identity;
 }
 
+/* Whether a client that does what was not offered makes its MIC with that key, nobody knows. */
+static bool is_uninvited(const ntlm_exchange *x, const wa_ntlm_authenticate *message)
+{
+    uint32_t offered;
+    wa_span ignored;
+
+    return (message->flags & WA_NTLM_KEY_EXCH) != 0 && message->has_mic
+           && (!wa_ntlm_parse_challenge(x->challenge, &ignored, &offered)
+               || (offered & WA_NTLM_KEY_EXCH) == 0);
+}
+
 static bool mic_is_right(const ntlm_exchange *x, const wa_ntlm_authenticate *message,
                          const wa_ruling *ruling, wa_span token, apr_pool_t *pool)
 {
@@ -112,9 +120,7 @@ static void last_leg(ntlm_exchange *x, wa_span token, apr_pool_t *pool, wa_step 
         wa_step_fail(out, WA_VERDICT_FAILED, reason, "NTLM AUTHENTICATE refused by its shape");
         return;
     }
-    /* whether a client that does what was not offered makes its MIC with that key, nobody knows
-     */
-    if ((message.flags & ~x->offered & WA_NTLM_KEY_EXCH) != 0 && message.has_mic) {
+    if (is_uninvited(x, &message)) {
         wa_step_fail(out, WA_VERDICT_FAILED, WA_REASON_BAD_TOKEN, "key exchange was not offered");
         return;
     }

@@ -15,13 +15,20 @@
 
 enum { RID_DOMAIN_USERS = 513 };
 
-static bool is_wbc_called(const struct wbcDomainInfo *d, const char *name)
+static bool has_short_name(const struct wbcDomainInfo *d, const char *name)
 {
-    return wa_account_same_domain(d->short_name, name)
-           || wa_account_same_domain(d->dns_name, name);
+    return wa_account_same_domain(d->short_name, name);
 }
 
-static bool find_listed(struct wbcContext *ctx, const char *name, struct wbcDomainSid *sid)
+static bool has_any_name(const struct wbcDomainInfo *d, const char *name)
+{
+    return has_short_name(d, name) || wa_account_same_domain(d->dns_name, name);
+}
+
+/* The SID of the first domain on winbindd's list that has the name. */
+static bool find_listed(struct wbcContext *ctx,
+                        bool (*has_name)(const struct wbcDomainInfo *d, const char *name),
+                        const char *name, struct wbcDomainSid *sid)
 {
     struct wbcDomainInfo *list = NULL;
     size_t count = 0;
@@ -32,7 +39,7 @@ static bool find_listed(struct wbcContext *ctx, const char *name, struct wbcDoma
         return false;
     }
     for (i = 0; i < count && !found; i++) {
-        found = is_wbc_called(&list[i], name);
+        found = has_name(&list[i], name);
         *sid = list[i].sid;
     }
     wbcFreeMemory(list);
@@ -44,7 +51,7 @@ wbcErr wa_winbind_domain_sid(struct wbcContext *ctx, const char *name, struct wb
     struct wbcDomainInfo *info = NULL;
     wbcErr rc;
 
-    if (find_listed(ctx, name, sid)) {
+    if (find_listed(ctx, has_short_name, name, sid)) {
         return WBC_ERR_SUCCESS;
     }
     rc = wbcCtxDomainInfo(ctx, name, &info);
@@ -236,7 +243,8 @@ static wbcErr ask_presence(struct wbcContext *ctx, wa_winbind_query *query)
     char *domain = NULL;
     char *name = NULL;
 
-    q->listed = find_listed(ctx, q->domain, &users) && users.num_auths < WBC_MAXSUBAUTHS;
+    q->listed =
+        find_listed(ctx, has_any_name, q->domain, &users) && users.num_auths < WBC_MAXSUBAUTHS;
     if (q->listed) {
         users.sub_auths[users.num_auths++] = RID_DOMAIN_USERS;
         q->answers = wbcCtxLookupSid(ctx, &users, &domain, &name, &type) == WBC_ERR_SUCCESS;
